@@ -1,0 +1,259 @@
+package policies
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/zeebo/blake3"
+)
+
+// Compiled is a policy that is ready to judge requests. It is immutable and safe
+// for concurrent use; judging a request that may be served from the store
+// allocates nothing that grows with the policy.
+type Compiled struct {
+	rules  []*Rule
+	router *router
+	rest   *Rule
+}
+
+// Rule is a compiled route, or the policy's default.
+type Rule struct {
+	// Name is the route's, or "default".
+	Name  string
+	Cache Cache
+	Mode  Mode
+	// Ambiguous is Bypass or Deny.
+	Ambiguous Verb
+	// Corroborate: two answers of the origin must agree before one is shared.
+	Corroborate bool
+	// StripSetCookie: nobody gets a cookie from this route.
+	StripSetCookie bool
+	// Downstream is nil where caches further on get no permission: where the route
+	// gives none, and where it keys headers by which they may not tell visitors
+	// apart. Several ignore Vary, and one visitor's response is not at stake for it.
+	Downstream *Downstream
+	// Digest changes with anything that changes what the rule keys, admits or
+	// serves. It is part of every key, so what another policy admitted is
+	// unreachable from the moment this one is in force.
+	Digest string
+	// Space is the part of the key that keeps handlers and rules apart.
+	Space string
+
+	never           Reason // why Cache.Kind is never
+	hosts           *hostNames
+	params, cookies *matcher
+	paramFolds      map[string]struct{}
+	identityCookies *matcher
+	plainParams     *matcher
+	headers         *headerTable
+	varyOn          []string
+}
+
+// DefaultRule is the name of the rule for requests that no route matches.
+const DefaultRule = "default"
+
+// Compile validates the policy and makes it ready. The space keeps the keys of
+// several users of one store apart. All mistakes are reported at once, as
+// Diagnostics.
+func Compile(p *Policy, space string) (*Compiled, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	matches := make([]Match, len(p.Routes))
+	for i := range p.Routes {
+		matches[i] = p.Routes[i].Match
+	}
+	c := &Compiled{router: newRouter(matches)}
+	hosts := &hostNames{router: c.router}
+	for i := range p.Routes {
+		rule, err := compileRoute(p, &p.Routes[i], hosts, space)
+		if err != nil {
+			return nil, err
+		}
+		c.rules = append(c.rules, rule)
+	}
+	rest := Route{Name: DefaultRule, Cache: Cache{Kind: p.Default}}
+	if rest.Cache.Kind == "" {
+		rest.Cache.Kind = CacheNever
+	}
+	var err error
+	if c.rest, err = compileRoute(p, &rest, hosts, space); err != nil {
+		return nil, err
+	}
+	c.rest.never = ReasonNoRoute
+	return c, nil
+}
+
+// Route returns the rule that governs the request: the first that matches, or
+// the policy's default. Never nil.
+func (c *Compiled) Route(req *Request) *Rule {
+	if i := c.router.find(req.Method, req.Host, req.Path); i >= 0 {
+		return c.rules[i]
+	}
+	return c.rest
+}
+
+// Rules are all rules in their order, the default last. Not to be changed.
+func (c *Compiled) Rules() []*Rule {
+	return append(slices.Clone(c.rules), c.rest)
+}
+
+func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rule, error) {
+	effective := *route
+	effective.Mode = firstOf(route.Mode, p.Mode, Enforce)
+	effective.Ambiguous = firstOf(route.Ambiguous, p.Ambiguous, Bypass)
+	if effective.Identity == nil {
+		effective.Identity = p.Identity
+	}
+	r := &Rule{
+		Name:           route.Name,
+		Cache:          route.Cache,
+		Mode:           effective.Mode,
+		Ambiguous:      effective.Ambiguous,
+		Corroborate:    corroborates(route),
+		StripSetCookie: route.SetCookie != nil && route.SetCookie.Rule == StripCookie,
+		Downstream:     route.Downstream,
+		never:          ReasonRouteNever,
+		hosts:          hosts,
+	}
+	digest, err := ruleDigest(&effective)
+	if err != nil {
+		return nil, err
+	}
+	r.Digest = digest
+	r.Space = space + "\x00" + digest
+	others := Bypass
+	if route.Cache.Kind == CacheOrigin {
+		others = Key // RFC 9111: the whole URI is the key
+	}
+	r.params = inputMatcher(kindParam, effective.Params, others)
+	r.cookies = inputMatcher(kindCookie, effective.Cookies, Bypass)
+	r.paramFolds = paramFolds(effective.Params)
+	r.plainParams = newMatcher(kindParam, Strip)
+	if effective.Params != nil {
+		r.plainParams.add(Key, effective.Params.Plain...)
+	}
+	r.identityCookies = newMatcher(kindCookie, Strip)
+	if effective.Identity != nil {
+		r.identityCookies.add(Bypass, effective.Identity.Cookies...)
+	}
+	r.headers = newHeaderTable(&effective, effective.Identity)
+	r.varyOn = r.headers.keyed()
+	if r.headers.personal {
+		r.Downstream = nil
+	}
+	return r, nil
+}
+
+func firstOf[T ~string](values ...T) T {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// corroborates: what the operator declares shareable is proved, what the origin
+// itself declares so is believed, unless the route says otherwise. Stripping
+// cookies from a response is declaring it shareable against the origin's word.
+func corroborates(route *Route) bool {
+	if route.SetCookie != nil && route.SetCookie.Rule == StripCookie {
+		return true
+	}
+	if route.Admission != nil {
+		return route.Admission.Rule == Corroborated
+	}
+	return route.Cache.Kind == CacheTTL
+}
+
+func inputMatcher(kind listKind, in *Inputs, others Verb) *matcher {
+	if in == nil {
+		return newMatcher(kind, others)
+	}
+	m := newMatcher(kind, firstOf(in.Others, others))
+	m.add(Key, in.Key...)
+	m.add(Strip, in.Strip...)
+	m.add(Bypass, in.Bypass...)
+	m.add(Deny, in.Deny...)
+	return m
+}
+
+// paramFolds are the folded exact names that are not stripped; see aliases.
+func paramFolds(in *Inputs) map[string]struct{} {
+	folds := make(map[string]struct{})
+	if in == nil {
+		return folds
+	}
+	for _, names := range [][]string{in.Key, in.Bypass, in.Deny} {
+		for _, name := range names {
+			if !strings.Contains(name, "*") && !strings.HasPrefix(name, "@") {
+				folds[foldParam(name)] = struct{}{}
+			}
+		}
+	}
+	return folds
+}
+
+// ruleDigest covers everything that decides what the rule keys and admits.
+func ruleDigest(effective *Route) (string, error) {
+	b, err := json.Marshal(effective)
+	if err != nil {
+		return "", fmt.Errorf("digest of route %q: %w", effective.Name, err)
+	}
+	b = fmt.Appendf(b, "|lists %d|builtin %d|key %d", ListVersion(), builtinVersion, keyVersion)
+	sum := blake3.Sum256(b)
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// Covers says whether a response's Vary on the named request header is taken care
+// of on this rule (RFC 9111 §4.1): the header is in the key, or no request that has
+// it is served from the store, or the route declares it stripped.
+func (r *Rule) Covers(header string) bool { return r.headers.covers(header) }
+
+// Keys says whether the request header is in the key.
+func (r *Rule) Keys(header string) bool {
+	verb := r.headers.find(http.CanonicalHeaderKey(header)).verb
+	return verb == Key || verb == Vary
+}
+
+// VaryOn names the request headers that are in the key. Caches downstream of a
+// stored response must tell requests apart by them as well.
+func (r *Rule) VaryOn() []string { return r.varyOn }
+
+// Plain says whether the audit log may hold this parameter's value in clear.
+func (r *Rule) Plain(param string) bool { return r.plainParams.matches(param) }
+
+// TTL is the operator's lifetime for a status, and whether the rule stores that
+// status at all. On cache: origin rules the lifetime is the origin's, here 0.
+func (r *Rule) TTL(status int) (Duration, bool) {
+	switch r.Cache.Kind {
+	case CacheTTL:
+		if d, ok := r.Cache.Statuses[status]; ok {
+			return d, true
+		}
+		return r.Cache.TTL, status == 200
+	case CacheOrigin:
+		switch status {
+		case 200, 203, 300, 301, 308, 404, 410:
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+// hostNames answers what the policy knows of a host.
+type hostNames struct{ router *router }
+
+// knows says whether the policy names the host, or names none at all; and whether
+// it names it with its port.
+func (h *hostNames) knows(host string) (named, withPort bool) {
+	if !h.router.namesHosts() {
+		return true, false
+	}
+	return h.router.knowsHost(host)
+}

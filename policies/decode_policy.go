@@ -1,0 +1,248 @@
+package policies
+
+import (
+	"fmt"
+	"strconv"
+)
+
+func (d *decoder) policy(n *node) *Policy {
+	p := &Policy{source: d.source}
+	d.source[""] = n.pos
+	d.object(n, "", "a policy",
+		member{"version", d.integer(&p.Version, "the version, 1")},
+		member{"mode", word(d, &p.Mode, "a mode")},
+		member{"default", word(d, &p.Default, "never or origin")},
+		member{"ambiguous", word(d, &p.Ambiguous, "bypass or deny")},
+		member{"identity", d.identity(&p.Identity)},
+		member{"routes", func(n *node, path string) {
+			each(d, n, path, "a list of routes", func(item *node, path string) {
+				p.Routes = append(p.Routes, d.route(item, path))
+			})
+		}},
+	)
+	return p
+}
+
+// route reads a route. Its fields are known by the route's name from here on, and
+// their places are the route's own, so that routes can move between policies.
+func (d *decoder) route(n *node, path string) Route {
+	r := Route{source: make(positions)}
+	r.source[""] = n.pos
+	outer, outerPrefix := d.source, d.prefix
+	d.source, d.prefix = r.source, path
+	if name := n.get("name"); name != nil && name.form == formText && routeName(name.text) {
+		d.prefix = "routes." + name.text
+	}
+	d.object(n, "", "a route",
+		member{"name", word(d, &r.Name, "a name")},
+		member{"match", d.match(&r.Match)},
+		member{"cache", d.cache(&r.Cache)},
+		member{"params", d.inputs(&r.Params)},
+		member{"cookies", d.inputs(&r.Cookies)},
+		member{"headers", d.headers(&r.Headers)},
+		member{"admission", d.choice(&r.Admission, "corroborated or once")},
+		member{"set_cookie", d.choice(&r.SetCookie, "refuse or strip")},
+		member{"downstream", d.downstream(&r.Downstream)},
+		member{"mode", word(d, &r.Mode, "a mode")},
+		member{"ambiguous", word(d, &r.Ambiguous, "bypass or deny")},
+		member{"identity", d.identity(&r.Identity)},
+	)
+	d.source, d.prefix = outer, outerPrefix
+	return r
+}
+
+func (d *decoder) identity(into **Identity) reader {
+	return func(n *node, path string) {
+		id := new(Identity)
+		*into = id
+		d.object(n, path, "cookies and headers",
+			member{"cookies", d.words(&id.Cookies, "cookie name")},
+			member{"headers", d.words(&id.Headers, "header name")},
+		)
+	}
+}
+
+func (d *decoder) match(into *Match) reader {
+	return func(n *node, path string) {
+		d.object(n, path, "hosts, paths and methods",
+			member{"hosts", d.words(&into.Hosts, "host")},
+			member{"paths", d.words(&into.Paths, "path")},
+			member{"methods", d.words(&into.Methods, "method")},
+		)
+	}
+}
+
+// cache reads never, origin, a duration, or an object with ttl.
+func (d *decoder) cache(into *Cache) reader {
+	return func(n *node, path string) {
+		if n.kind == mapping {
+			d.cacheObject(n, path, into)
+			return
+		}
+		text, ok := d.text(n, path, "never, origin, a duration, or an object with ttl")
+		if !ok {
+			return
+		}
+		if kind := CacheKind(text); kind == CacheNever || kind == CacheOrigin {
+			into.Kind = kind
+			return
+		}
+		if near := nearest(text, []CacheKind{CacheNever, CacheOrigin}); near != "" {
+			d.fault(n.pos, path, fmt.Sprintf("%q is not never, origin or a duration", text), fmt.Sprintf("did you mean %q?", near))
+			return
+		}
+		into.Kind = CacheTTL
+		d.duration(&into.TTL, false)(n, path)
+	}
+}
+
+func (d *decoder) cacheObject(n *node, path string, into *Cache) {
+	into.Kind = CacheTTL
+	d.object(n, path, "cache",
+		member{"ttl", d.duration(&into.TTL, false)},
+		member{"stale_while_revalidate", d.duration(&into.StaleWhileRevalidate, false)},
+		member{"stale_if_error", d.duration(&into.StaleIfError, false)},
+		member{"statuses", d.statuses(&into.Statuses)},
+	)
+	if n.get("ttl") == nil {
+		d.fault(n.pos, path, "ttl is missing", "write for how long a response with status 200 may be shared")
+	}
+}
+
+// statuses reads a mapping of statuses to durations.
+func (d *decoder) statuses(into *map[int]Duration) reader {
+	return func(n *node, path string) {
+		if n.kind != mapping || len(n.fields) == 0 {
+			d.expected(n, path, `statuses and their durations, such as 404: 10s`)
+			return
+		}
+		*into = make(map[int]Duration, len(n.fields))
+		for i, f := range n.fields {
+			at := join(path, f.key)
+			status, err := strconv.Atoi(f.key)
+			if err != nil || strconv.Itoa(status) != f.key || status < 100 || status > 999 {
+				d.fault(f.pos, path, fmt.Sprintf("%q is not a status", f.key), "write a number such as 404")
+				continue
+			}
+			if d.repeated(n, i, path) {
+				continue
+			}
+			d.source[at] = f.pos
+			var lifetime Duration
+			d.duration(&lifetime, false)(f.value, at)
+			(*into)[status] = lifetime
+		}
+	}
+}
+
+func (d *decoder) inputs(into **Inputs) reader {
+	return func(n *node, path string) {
+		in := new(Inputs)
+		*into = in
+		d.object(n, path, "names by verb",
+			member{"key", d.words(&in.Key, "name")},
+			member{"strip", d.words(&in.Strip, "name")},
+			member{"bypass", d.words(&in.Bypass, "name")},
+			member{"deny", d.words(&in.Deny, "name")},
+			member{"others", word(d, &in.Others, "a verb")},
+			member{"plain", d.words(&in.Plain, "name")},
+		)
+	}
+}
+
+func (d *decoder) headers(into **HeaderInputs) reader {
+	return func(n *node, path string) {
+		in := new(HeaderInputs)
+		*into = in
+		d.object(n, path, "header names by verb",
+			member{"key", d.headerKeys(&in.Key)},
+			member{"strip", d.words(&in.Strip, "header name")},
+			member{"bypass", d.words(&in.Bypass, "header name")},
+			member{"deny", d.words(&in.Deny, "header name")},
+			member{"vary", d.words(&in.Vary, "header name")},
+			member{"forward", d.headerForwards(&in.Forward)},
+			member{"others", word(d, &in.Others, "a verb")},
+		)
+	}
+}
+
+// headerKeys reads names, or objects with name and values.
+func (d *decoder) headerKeys(into *[]HeaderKey) reader {
+	return func(n *node, path string) {
+		each(d, n, path, "a list of headers", func(item *node, path string) {
+			var key HeaderKey
+			if item.kind == mapping {
+				d.object(item, path, "a header",
+					member{"name", word(d, &key.Name, "a header name")},
+					member{"values", d.words(&key.Values, "value")},
+				)
+				d.required(item, path, "name")
+			} else {
+				word(d, &key.Name, "a header name, or an object with name and values")(item, path)
+			}
+			*into = append(*into, key)
+		})
+	}
+}
+
+// headerForwards reads objects with name and reason. A name alone is read as well,
+// so that the missing reason is reported as just that.
+func (d *decoder) headerForwards(into *[]HeaderForward) reader {
+	return func(n *node, path string) {
+		each(d, n, path, "a list of headers", func(item *node, path string) {
+			var forward HeaderForward
+			if item.kind == mapping {
+				d.object(item, path, "a header",
+					member{"name", word(d, &forward.Name, "a header name")},
+					member{"reason", word(d, &forward.Reason, "a reason")},
+				)
+				d.required(item, path, "name")
+			} else {
+				word(d, &forward.Name, "an object with name and reason")(item, path)
+			}
+			*into = append(*into, forward)
+		})
+	}
+}
+
+// choice reads a rule, or an object with rule and reason.
+func (d *decoder) choice(into **Choice, what string) reader {
+	return func(n *node, path string) {
+		c := new(Choice)
+		*into = c
+		if n.kind != mapping {
+			word(d, &c.Rule, what)(n, path)
+			return
+		}
+		d.object(n, path, what,
+			member{"rule", word(d, &c.Rule, what)},
+			member{"reason", word(d, &c.Reason, "a reason")},
+		)
+		d.required(n, path, "rule")
+	}
+}
+
+// downstream reads a duration, or an object with ttl.
+func (d *decoder) downstream(into **Downstream) reader {
+	return func(n *node, path string) {
+		down := new(Downstream)
+		*into = down
+		if n.kind != mapping {
+			d.duration(&down.TTL, false)(n, path)
+			return
+		}
+		d.object(n, path, "downstream",
+			member{"ttl", d.duration(&down.TTL, false)},
+			member{"browser", d.duration(&down.Browser, true)},
+			member{"profile", word(d, &down.Profile, "a profile")},
+		)
+		d.required(n, path, "ttl")
+	}
+}
+
+// required reports a key without which the object means nothing.
+func (d *decoder) required(n *node, path, key string) {
+	if n.get(key) == nil {
+		d.fault(n.pos, path, key+" is missing", "")
+	}
+}

@@ -1,0 +1,196 @@
+package policies
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Dispose gives every input of the request its disposition and collects the
+// key's parts. The parts are complete only if the verdict is ActCache. Parts are
+// reset first; the strings in them are the request's own.
+func (r *Rule) Dispose(req *Request, p *Parts) Verdict {
+	var v Verdict
+	p.Reset()
+	r.disposeRequest(req, &v)
+	r.disposeHeaders(req.Header, p, &v)
+	r.disposeCookies(req.Header["Cookie"], p, &v)
+	r.disposeQuery(req, p, &v)
+	p.Space = r.Space
+	p.Scheme, p.Host, p.EscapedPath = req.Scheme, req.Host, req.EscapedPath
+	v.order()
+	if req.cacheable() { // what other methods get is their visitor's alone
+		r.settle(&v)
+	}
+	return v
+}
+
+// disposeRequest judges what the request as a whole is.
+func (r *Rule) disposeRequest(req *Request, v *Verdict) {
+	if !req.cacheable() {
+		v.add(ReasonMethod)
+	}
+	if r.Cache.Kind == CacheNever {
+		v.add(r.never)
+	}
+	if _, ok := req.Header["Upgrade"]; ok || req.Method == http.MethodConnect {
+		v.add(ReasonUpgrade)
+	}
+	for _, line := range req.Header["Cache-Control"] {
+		for directive := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(directive), "no-store") {
+				v.add(ReasonRequestNoStore)
+			}
+		}
+	}
+	for _, accept := range req.Header["Accept"] {
+		if strings.Contains(strings.ToLower(accept), "text/event-stream") {
+			v.add(ReasonUpgrade)
+		}
+	}
+}
+
+// disposeHeaders goes through the fields that the request has.
+func (r *Rule) disposeHeaders(h http.Header, p *Parts, v *Verdict) {
+	for name, lines := range h {
+		switch d := r.headers.find(name); d.verb {
+		case Strip:
+		case Bypass:
+			v.add(d.reason)
+		case Deny:
+			v.raise(ActDeny, ReasonDenied)
+		case Forward:
+			p.forwarded = append(p.forwarded, Field{name, joinLines(lines)})
+		case Key, Vary:
+			value, ok := joinLines(lines), true
+			if len(d.values) > 0 {
+				value, ok = negotiate(name, value, d.values)
+			}
+			if ok {
+				p.Headers = append(p.Headers, Field{name, value})
+			}
+		}
+	}
+	// The map's order is random, the key's is not.
+	sortFields(p.Headers)
+}
+
+// joinLines makes one line of several, which RFC 9110 §5.3 says is the same.
+func joinLines(lines []string) string {
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return strings.Join(lines, ", ")
+}
+
+func sortFields(f []Field) {
+	if len(f) > 1 {
+		slices.SortStableFunc(f, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	}
+}
+
+// disposeCookies reads the Cookie lines and disposes of each pair.
+func (r *Rule) disposeCookies(lines []string, p *Parts, v *Verdict) {
+	for _, line := range lines {
+		for rest, more := line, true; more; {
+			var pair string
+			pair, rest, more = strings.Cut(rest, ";")
+			pair = strings.Trim(pair, " \t")
+			if pair == "" {
+				continue // a trailing ; separates nothing from nothing
+			}
+			name, value, ok := cutCookie(pair)
+			if !ok {
+				v.add(ReasonCookieMalformed)
+				continue
+			}
+			r.disposeCookie(Field{name, value}, p, v)
+		}
+	}
+	sortFields(p.Cookies)
+	for i := 1; i < len(p.Cookies); i++ {
+		if p.Cookies[i].Name == p.Cookies[i-1].Name {
+			v.add(ReasonCookieRepeated)
+		}
+	}
+}
+
+func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
+	verb, declared := r.cookies.find(c.Name)
+	if !(declared && (verb == Key || verb == Deny)) && r.identityCookies.matches(c.Name) {
+		v.add(ReasonIdentity)
+		return
+	}
+	switch verb {
+	case Key:
+		p.Cookies = append(p.Cookies, c)
+	case Bypass:
+		v.add(ReasonCookieBypass)
+	case Deny:
+		v.raise(ActDeny, ReasonDenied)
+	}
+}
+
+// cutCookie splits name=value. It is not ok where servers are known to disagree:
+// no =, an empty name, RFC 2965 attributes, a quote that is opened and not closed
+// (a ; within quotes ends the pair for some and not for others), a blank inside
+// the name, and bytes that RFC 6265 does not allow.
+func cutCookie(pair string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(pair, "=")
+	if !ok || name == "" || name[0] == '$' || strings.ContainsAny(name, " \t\"") {
+		return "", "", false
+	}
+	for i := 0; i < len(pair); i++ {
+		if c := pair[i]; c < ' ' || c >= 0x7f {
+			return "", "", false
+		}
+	}
+	if strings.HasPrefix(value, " ") || strings.HasSuffix(name, " ") {
+		return "", "", false
+	}
+	if quotes := strings.Count(value, `"`); quotes > 0 &&
+		(quotes != 2 || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"') {
+		return "", "", false
+	}
+	return name, value, true
+}
+
+// disposeQuery takes the query apart and disposes of each parameter. The pairs
+// that are keyed stay as they were written.
+func (r *Rule) disposeQuery(req *Request, p *Parts, v *Verdict) {
+	if req.RawQuery == "" {
+		p.EmptyQuery = req.ForceQuery
+		return
+	}
+	n := 0
+	for rest, more := req.RawQuery, true; more; n++ {
+		if n == maxParams {
+			v.add(ReasonQueryLong)
+			return
+		}
+		var pair string
+		pair, rest, more = strings.Cut(rest, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		verb, declared := r.params.find(name)
+		switch verb {
+		case Key:
+			if declared && hasParam(p.Params, name) {
+				v.add(ReasonParamRepeated)
+			}
+			p.Params = append(p.Params, pair)
+		case Bypass:
+			v.add(ReasonParamBypass)
+		case Deny:
+			v.raise(ActDeny, ReasonDenied)
+		}
+	}
+}
+
+func hasParam(pairs []string, name string) bool {
+	for _, pair := range pairs {
+		if have, _, _ := strings.Cut(pair, "="); have == name {
+			return true
+		}
+	}
+	return false
+}

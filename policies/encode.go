@@ -1,0 +1,59 @@
+package policies
+
+import "encoding/json"
+
+// Policies are written as JSON by encoding/json, each union in its shortest form.
+// What ParseJSON reads back is equal.
+
+// MarshalJSON writes "never", "origin", the duration alone, or an object.
+func (c Cache) MarshalJSON() ([]byte, error) {
+	if c.Kind != CacheTTL {
+		return json.Marshal(string(c.Kind))
+	}
+	if c.StaleWhileRevalidate == 0 && c.StaleIfError == 0 && len(c.Statuses) == 0 {
+		return json.Marshal(c.TTL)
+	}
+	return json.Marshal(struct {
+		TTL                  Duration         `json:"ttl"`
+		StaleWhileRevalidate Duration         `json:"stale_while_revalidate,omitempty"`
+		StaleIfError         Duration         `json:"stale_if_error,omitempty"`
+		Statuses             map[int]Duration `json:"statuses,omitempty"`
+	}{c.TTL, c.StaleWhileRevalidate, c.StaleIfError, c.Statuses})
+}
+
+// MarshalJSON writes the name alone, or an object with name and values.
+func (k HeaderKey) MarshalJSON() ([]byte, error) {
+	if len(k.Values) == 0 {
+		return json.Marshal(k.Name)
+	}
+	type object HeaderKey // without this method
+	return json.Marshal(object(k))
+}
+
+// MarshalJSON writes an object with name and reason, or the name alone where the
+// reason is missing.
+func (f HeaderForward) MarshalJSON() ([]byte, error) {
+	if f.Reason == "" {
+		return json.Marshal(f.Name)
+	}
+	type object HeaderForward // without this method
+	return json.Marshal(object(f))
+}
+
+// MarshalJSON writes the rule alone, or an object with rule and reason.
+func (c Choice) MarshalJSON() ([]byte, error) {
+	if c.Reason == "" {
+		return json.Marshal(c.Rule)
+	}
+	type object Choice // without this method
+	return json.Marshal(object(c))
+}
+
+// MarshalJSON writes the TTL alone where nothing else is said, or an object.
+func (d Downstream) MarshalJSON() ([]byte, error) {
+	if d.Browser == 0 && (d.Profile == "" || d.Profile == ProfileGeneric) {
+		return json.Marshal(d.TTL)
+	}
+	type object Downstream // without this method
+	return json.Marshal(object(d))
+}

@@ -1,0 +1,183 @@
+package policies
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// policyGenerator draws valid policies.
+func policyGenerator() *rapid.Generator[*Policy] {
+	return rapid.Custom(func(t *rapid.T) *Policy {
+		p := &Policy{
+			Version:   rapid.SampledFrom([]int{0, 1}).Draw(t, "version"),
+			Mode:      rapid.SampledFrom([]Mode{"", Enforce, Observe}).Draw(t, "mode"),
+			Default:   rapid.SampledFrom([]CacheKind{"", CacheNever, CacheOrigin}).Draw(t, "default"),
+			Ambiguous: rapid.SampledFrom([]Verb{"", Bypass, Deny}).Draw(t, "ambiguous"),
+			Identity:  drawIdentity(t),
+		}
+		for i := range rapid.IntRange(0, 3).Draw(t, "routes") {
+			p.Routes = append(p.Routes, drawRoute(t, fmt.Sprintf("r%d-%s", i, rapid.StringMatching(`[a-z0-9_-]{0,8}`).Draw(t, "name"))))
+		}
+		return p
+	})
+}
+
+func drawIdentity(t *rapid.T) *Identity {
+	if rapid.Bool().Draw(t, "no identity") {
+		return nil
+	}
+	return &Identity{
+		Cookies: drawSome(t, []string{"id_session", "id_remember_*"}),
+		Headers: append(drawSome(t, []string{"X-Id-Key"}), "X-Id-*"),
+	}
+}
+
+func drawSome(t *rapid.T, all []string) []string {
+	var out []string
+	for _, item := range all {
+		if rapid.Bool().Draw(t, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func drawDuration(t *rapid.T) Duration {
+	return Duration(time.Duration(rapid.Int64Range(1, 1e10).Draw(t, "milliseconds")) * time.Millisecond)
+}
+
+func drawRoute(t *rapid.T, name string) Route {
+	r := Route{Name: name, Cache: drawCache(t)}
+	r.Match.Hosts = drawSome(t, []string{"hapitas.example", "*.Hapitas.example:8443", "[2001:db8::1]", "xn--r8jz45g.example"})
+	r.Match.Paths = append(drawSome(t, []string{"/register/lp", "/検索/*", "*.css", "/a b/'c'", "/100%"}), "/**/x")
+	r.Match.Methods = drawSome(t, []string{"HEAD", "POST"})
+	if len(r.Match.Methods) > 0 {
+		r.Match.Methods = append(r.Match.Methods, "GET")
+	}
+	r.Mode = rapid.SampledFrom([]Mode{"", Enforce, Observe}).Draw(t, "mode")
+	r.Ambiguous = rapid.SampledFrom([]Verb{"", Bypass, Deny}).Draw(t, "ambiguous")
+	r.Identity = drawIdentity(t)
+	never := r.Cache.Kind == CacheNever
+	r.Params = drawInputs(t, "params", kindParam, never)
+	r.Cookies = drawInputs(t, "cookies", kindCookie, never)
+	r.Headers = drawHeaders(t, r.Cache.Kind)
+	if never {
+		return r
+	}
+	keyedCookies := r.Cookies != nil && (len(r.Cookies.Key) > 0 || r.Cookies.Others == Key)
+	if !keyedCookies && rapid.Bool().Draw(t, "downstream") {
+		r.Downstream = &Downstream{TTL: drawDuration(t)}
+		if rapid.Bool().Draw(t, "browser") {
+			r.Downstream.Browser = drawDuration(t)
+			r.Downstream.Profile = ProfileGeneric
+		}
+	}
+	reason := rapid.SampledFrom([]string{"the load balancer's cookie", `say "why" # {`}).Draw(t, "reason")
+	switch rapid.IntRange(0, 4).Draw(t, "choices") {
+	case 0:
+		r.Admission = &Choice{Rule: Corroborated}
+	case 1:
+		r.Admission = &Choice{Rule: Once, Reason: reason}
+	case 2:
+		r.SetCookie = &Choice{Rule: RefuseCookie}
+	case 3:
+		r.SetCookie = &Choice{Rule: StripCookie, Reason: reason}
+	}
+	return r
+}
+
+func drawCache(t *rapid.T) Cache {
+	kind := rapid.SampledFrom([]CacheKind{CacheNever, CacheOrigin, CacheTTL}).Draw(t, "cache")
+	if kind != CacheTTL {
+		return Cache{Kind: kind}
+	}
+	c := Cache{Kind: kind, TTL: drawDuration(t)}
+	if rapid.Bool().Draw(t, "stale") {
+		c.StaleWhileRevalidate, c.StaleIfError = drawDuration(t), drawDuration(t)
+	}
+	for _, status := range shareableStatuses {
+		if rapid.IntRange(0, 9).Draw(t, "status") == 0 {
+			if c.Statuses == nil {
+				c.Statuses = make(map[int]Duration)
+			}
+			c.Statuses[status] = drawDuration(t)
+		}
+	}
+	return c
+}
+
+// drawNames gives every name at most one verb.
+func drawNames(t *rapid.T, label string, kind listKind, verbs ...*[]string) {
+	pool := []string{"ref", "source", "true", "1", "no", "null", "a.b", "utm_*", "*_id", "x*y*z", "-"}
+	switch kind {
+	case kindParam:
+		pool = append(pool, "filter[a]", "a%20b", "@analytics", "it's")
+	case kindCookie:
+		pool = append(pool, "Ref", "@analytics", "a:b")
+	case kindHeader:
+		pool = []string{"X-Plan", "x-lower", "X-Ab-*", "Accept-Language", "Referer", "1", "true"}
+	}
+	for _, name := range pool {
+		if i := rapid.IntRange(0, 2*len(verbs)).Draw(t, label+" "+name); i < len(verbs) {
+			*verbs[i] = append(*verbs[i], name)
+		}
+	}
+}
+
+func drawInputs(t *rapid.T, label string, kind listKind, never bool) *Inputs {
+	if rapid.Bool().Draw(t, "no "+label) {
+		return nil
+	}
+	in := new(Inputs)
+	if never {
+		drawNames(t, label, kind, &in.Bypass, &in.Deny)
+		in.Others = rapid.SampledFrom([]Verb{"", Bypass, Deny}).Draw(t, "others")
+	} else {
+		drawNames(t, label, kind, &in.Key, &in.Strip, &in.Bypass, &in.Deny)
+		in.Others = rapid.SampledFrom([]Verb{"", Key, Strip, Bypass, Deny}).Draw(t, "others")
+	}
+	in.Plain = drawSome(t, []string{"ref", "utm_*"})
+	if len(in.Key)+len(in.Strip)+len(in.Bypass)+len(in.Deny)+len(in.Plain)+len(in.Others) == 0 {
+		return nil // the Caddyfile cannot spell an empty block of inputs
+	}
+	return in
+}
+
+func drawHeaders(t *rapid.T, kind CacheKind) *HeaderInputs {
+	if rapid.Bool().Draw(t, "no headers") {
+		return nil
+	}
+	h := new(HeaderInputs)
+	var key, forward, vary []string
+	h.Others = rapid.SampledFrom([]Verb{"", Bypass}).Draw(t, "others")
+	switch kind {
+	case CacheNever:
+		drawNames(t, "headers", kindHeader, &h.Bypass, &h.Deny)
+	case CacheOrigin:
+		drawNames(t, "headers", kindHeader, &key, &h.Strip, &h.Bypass, &h.Deny, &forward, &vary)
+		h.Others = rapid.SampledFrom([]Verb{"", Strip, Bypass, Vary}).Draw(t, "others")
+	default:
+		drawNames(t, "headers", kindHeader, &key, &h.Strip, &h.Bypass, &h.Deny, &forward)
+		h.Others = rapid.SampledFrom([]Verb{"", Strip, Bypass}).Draw(t, "others")
+	}
+	h.Vary = vary
+	for _, name := range key {
+		k := HeaderKey{Name: name}
+		if !strings.Contains(name, "*") {
+			k.Values = drawSome(t, []string{"ja", "en", "text/html; q=1"})
+		}
+		h.Key = append(h.Key, k)
+	}
+	for _, name := range forward {
+		if !strings.Contains(name, "*") {
+			h.Forward = append(h.Forward, HeaderForward{Name: name, Reason: "links the app's traces"})
+		}
+	}
+	if len(h.Key)+len(h.Strip)+len(h.Bypass)+len(h.Deny)+len(h.Vary)+len(h.Forward)+len(h.Others) == 0 {
+		return nil
+	}
+	return h
+}

@@ -1,0 +1,145 @@
+package policies
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const referencePath = "REFERENCE.md"
+
+func reference(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(referencePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestReferenceExamples holds that the examples of a section are valid and say the
+// same in all three spellings.
+func TestReferenceExamples(t *testing.T) {
+	fence := regexp.MustCompile("(?s)```(yaml|json|caddyfile)\n(.*?)```")
+	examples := 0
+	for section := range strings.SplitSeq(reference(t), "\n## ") {
+		title, _, _ := strings.Cut(section, "\n")
+		blocks := fence.FindAllStringSubmatch(section, -1)
+		if len(blocks) == 0 {
+			continue
+		}
+		t.Run(title, func(t *testing.T) {
+			spellings := make(map[string]string)
+			for _, block := range blocks {
+				p, err := parse(block[1], block[2])
+				if err != nil {
+					t.Fatalf("%s: %v", block[1], err)
+				}
+				if err := p.Validate(); err != nil {
+					t.Errorf("%s: %v", block[1], err)
+				}
+				spellings[block[1]] = string(mustJSON(t, p))
+			}
+			if len(spellings) != 3 || spellings["yaml"] != spellings["json"] || spellings["yaml"] != spellings["caddyfile"] {
+				t.Errorf("the spellings differ:\n%v", spellings)
+			}
+		})
+		examples++
+	}
+	if examples < 5 {
+		t.Errorf("only %d sections have examples", examples)
+	}
+}
+
+func parse(spelling, text string) (*Policy, error) {
+	switch spelling {
+	case "yaml":
+		return ParseYAML("example", []byte(text))
+	case "json":
+		return ParseJSON("example", []byte(text))
+	}
+	return ParseTokens(tokenize("example", text))
+}
+
+// TestReferenceIsComplete holds that every key of the model is in a table of its
+// section.
+func TestReferenceIsComplete(t *testing.T) {
+	text := reference(t)
+	for section, model := range map[string]any{
+		"The policy": Policy{}, "Identity": Identity{}, "Routes": Route{}, "Match": Match{}, "Params and cookies": Inputs{},
+		"Headers": HeaderInputs{}, "Downstream": Downstream{},
+	} {
+		_, body, ok := strings.Cut(text, "\n## "+section+"\n")
+		if !ok {
+			t.Fatalf("no section %q", section)
+		}
+		body, _, _ = strings.Cut(body, "\n## ")
+		typ := reflect.TypeOf(model)
+		for i := range typ.NumField() {
+			key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if key != "" && !regexp.MustCompile("(?m)^\\| `"+key+"[:` ].*\\| .+\\|$").MatchString(body) {
+				t.Errorf("section %q does not explain %s", section, key)
+			}
+		}
+	}
+}
+
+// TestReferenceGenerated holds that the generated parts are what would be generated.
+func TestReferenceGenerated(t *testing.T) {
+	text := reference(t)
+	for _, part := range []struct{ name, body string }{
+		{"lists", listsTable()},
+		{"reasons", reasonsTable()},
+	} {
+		begin, end := "<!-- begin generated: "+part.name+" -->\n", "<!-- end generated: "+part.name+" -->"
+		before, rest, ok1 := strings.Cut(text, begin)
+		have, after, ok2 := strings.Cut(rest, end)
+		if !ok1 || !ok2 {
+			t.Fatalf("%s has no markers for %s", referencePath, part.name)
+		}
+		if have != part.body && !*update {
+			t.Errorf("%s: the part %q is out of date (go test -update writes it anew)", referencePath, part.name)
+		}
+		text = before + begin + part.body + end + after
+	}
+	if *update {
+		if err := os.WriteFile(referencePath, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func listsTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Version %d.\n", ListVersion())
+	for _, list := range knownLists() {
+		fmt.Fprintf(&b, "\n| name in %s | parameter | cookie | whose |\n| --- | --- | --- | --- |\n", list)
+		for _, e := range Lists()[list] {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Pattern, yes(e.Param), yes(e.Cookie), cell(e.Vendor))
+		}
+	}
+	return b.String()
+}
+
+func reasonsTable() string {
+	var b strings.Builder
+	b.WriteString("| code | about | what was found | see | what to do |\n| --- | --- | --- | --- | --- |\n")
+	for _, r := range AllReasons() {
+		info := r.Info()
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", info.Code, info.Class, cell(info.Sentence), cell(info.Reference), cell(info.Advice))
+	}
+	return b.String()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+// cell escapes what would end a cell of a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
