@@ -1,0 +1,224 @@
+package audit
+
+import (
+	"encoding/hex"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/zeebo/blake3"
+)
+
+// Bounds of what a request can put into a record, in bytes before escaping.
+const (
+	maxMethod = 32
+	maxHost   = 255
+	maxScheme = 16
+	maxPath   = 1024
+	maxName   = 64
+	maxPlain  = 256
+	maxText   = 512
+	maxParams = 64
+
+	keyBytes  = 8 // of a key's digest: 16 digits
+	hashBytes = 6 // of a value's digest: 12 digits
+
+	// Values shorter than this are left alone in free text: "1" and "ja" are
+	// nobody's secret, and replacing them would leave nothing of the text.
+	minHidden = 4
+
+	// hashMark begins a digest. No name and no plain value in a record has a
+	// colon, so nothing that a visitor sends can pass for a digest.
+	hashMark = "h:"
+)
+
+// HashValue is how a query value that is not plain stands in the records: "h:"
+// and 12 hexadecimal digits of its BLAKE3 digest keyed with secret. The value is
+// the decoded one, so that its spelling makes no difference.
+func HashValue(secret [32]byte, value string) string {
+	return string(appendHash(nil, newHasher(secret), value))
+}
+
+func newHasher(secret [32]byte) *blake3.Hasher {
+	hasher, err := blake3.NewKeyed(secret[:])
+	if err != nil {
+		panic(err) // not reached: 32 bytes are the key's length
+	}
+	return hasher
+}
+
+func appendHash(b []byte, hasher *blake3.Hasher, value string) []byte {
+	hasher.Reset()
+	_, _ = hasher.WriteString(value) // never fails: blake3.Hasher.WriteString
+	var sum [32]byte
+	b = append(b, hashMark...)
+	return hex.AppendEncode(b, hasher.Sum(sum[:0])[:hashBytes])
+}
+
+func hexDigits(b []byte) string { return hex.EncodeToString(b) }
+
+// redactor writes URLs without the values that are not plain.
+type redactor struct {
+	hasher *blake3.Hasher
+	plain  func(param string) bool
+}
+
+// url writes the record's URL: scheme, host and path in clear, the query as
+// appendQuery does.
+func (x *redactor) url(r *Record) string {
+	b := make([]byte, 0, len(r.Scheme)+len(r.Host)+len(r.Path)+2*len(r.Query)+32)
+	if r.Host != "" {
+		b = appendEscaped(b, r.Scheme, maxScheme, inName)
+		b = append(b, "://"...)
+		b = appendEscaped(b, r.Host, maxHost, inPath)
+	}
+	b = appendEscaped(b, r.Path, maxPath, inPath)
+	if r.Query != "" {
+		b = append(b, '?')
+		b = x.appendQuery(b, r.Query)
+	}
+	return string(b)
+}
+
+// appendQuery writes a raw query: names in clear, values as digests.
+func (x *redactor) appendQuery(b []byte, query string) []byte {
+	for n := 0; ; n++ {
+		if n == maxParams {
+			b = append(b, '(')
+			b = strconv.AppendInt(b, int64(1+strings.Count(query, "&")), 10)
+			return append(b, " more)"...)
+		}
+		pair, rest, more := strings.Cut(query, "&")
+		b = x.appendPair(b, pair)
+		if !more {
+			return b
+		}
+		b, query = append(b, '&'), rest
+	}
+}
+
+// appendPair writes one parameter. What cannot be told to be a name is taken for
+// a value: without an = it may be a bare token, with a ; some parsers see several
+// parameters, and nobody names a parameter in more than 64 bytes.
+func (x *redactor) appendPair(b []byte, pair string) []byte {
+	name, value, assigned := strings.Cut(pair, "=")
+	if pair == "" {
+		return b
+	}
+	if strings.Contains(pair, ";") || len(name) > maxName {
+		return appendHash(b, x.hasher, decoded(pair))
+	}
+	clear := x.plain != nil && x.plain(name)
+	if !assigned {
+		if clear {
+			return appendEscaped(b, name, maxName, inName)
+		}
+		return appendHash(b, x.hasher, decoded(name))
+	}
+	b = appendEscaped(b, name, maxName, inName)
+	b = append(b, '=')
+	switch {
+	case value == "":
+		return b
+	case clear:
+		return appendEscaped(b, value, maxPlain, inName)
+	default:
+		return appendHash(b, x.hasher, decoded(value))
+	}
+}
+
+// decoded is the value as an app reads it, or as it stands when it cannot be read.
+func decoded(s string) string {
+	if d, err := url.QueryUnescape(s); err == nil {
+		return d
+	}
+	return s
+}
+
+// text is a remark or an error's text, short, and without the values of the query
+// that are not plain, should it quote any. All are looked for in the text as it
+// came: replacing one by one, a visitor could have one value break another up.
+func (x *redactor) text(s, query string) string {
+	if strings.Count(query, "&") >= maxParams {
+		return "withheld: the query has too many parameters to look for their values here"
+	}
+	hidden := make([]bool, len(s))
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, assigned := strings.Cut(pair, "=")
+		if !assigned || strings.Contains(pair, ";") || len(name) > maxName {
+			value = pair
+		} else if x.plain != nil && x.plain(name) {
+			continue
+		}
+		mark(hidden, s, value)
+		mark(hidden, s, decoded(value))
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		switch {
+		case !hidden[i]:
+			b.WriteByte(s[i])
+		case i == 0 || !hidden[i-1]:
+			b.WriteString("[hidden]")
+		}
+	}
+	if s = b.String(); len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "..."
+	}
+	return s
+}
+
+// mark sets hidden at every byte of every occurrence of value in s.
+func mark(hidden []bool, s, value string) {
+	if len(value) < minHidden {
+		return
+	}
+	for from, done := 0, 0; ; {
+		i := strings.Index(s[from:], value)
+		if i < 0 {
+			return
+		}
+		start := from + i
+		for done = max(done, start); done < start+len(value); done++ {
+			hidden[done] = true
+		}
+		from = start + 1 // occurrences may overlap
+	}
+}
+
+// The characters that are written as they are, beside letters and digits.
+const (
+	inPath = "-._~!$&'()*+,;=:@/%[]"
+	inName = "-._~!$'()*+,@/%[]?"
+)
+
+// escaped is s with everything escaped that does not belong into a host or path,
+// and cut off after limit bytes.
+func escaped(s string, limit int) string {
+	if len(s) <= limit && strings.IndexFunc(s, func(r rune) bool { return !allowed(r, inPath) }) < 0 {
+		return s
+	}
+	return string(appendEscaped(nil, s, limit, inPath))
+}
+
+// appendEscaped writes s, percent-encoding control characters, whatever is not
+// ASCII, and all else that is not allowed. What exceeds limit becomes "...".
+func appendEscaped(b []byte, s string, limit int, extra string) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(s) {
+		if i == limit {
+			return append(b, "..."...)
+		}
+		if c := s[i]; allowed(rune(c), extra) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return b
+}
+
+func allowed(c rune, extra string) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c < 0x80 && strings.IndexByte(extra, byte(c)) >= 0
+}

@@ -1,0 +1,70 @@
+// Package store keeps admitted responses and what the cache knows about the
+// keys it has none for: which were refused a moment ago ([Refusals]) and which
+// routes keep diverging ([Suspensions]).
+//
+// It judges nothing. What is put here has been admitted; what is got from here
+// is what was put under exactly the same key, or nothing. Every failure reads as
+// "not there", so that damage leads to the origin and never to another visitor's
+// response.
+package store
+
+import (
+	"errors"
+)
+
+// Key is the BLAKE3 digest of the encoded key parts.
+type Key [32]byte
+
+var (
+	// ErrClosed is what every method returns once the store is closed. The
+	// handler meets it while a reload is under way, and goes to the origin.
+	ErrClosed = errors.New("store is closed")
+
+	// ErrTooLarge is why an object was not stored: it alone is larger than the
+	// whole store may be, or than a store can count.
+	ErrTooLarge = errors.New("object is larger than the store may be")
+)
+
+// Store keeps objects. Implementations are safe for concurrent use. An error
+// means that the store cannot be trusted for this call; the caller goes to the
+// origin.
+type Store interface {
+	// Get returns the object put under key and parts. It returns nil and no
+	// error when there is none, when the one there has other parts (two keys
+	// with one digest), and when it can no longer be used at all, fresh or
+	// stale. The object is shared: the caller must not change it.
+	Get(key Key, parts []byte) (*Object, error)
+
+	// Put stores o in place of whatever has its key. The store may drop it at
+	// any time, even at once, to keep its bound; an object that can no longer be
+	// used only removes what it would have replaced. An object that is refused
+	// (ErrTooLarge) leaves what was there in its place. After Put, neither o nor
+	// anything that it refers to may change.
+	Put(o *Object) error
+
+	// Delete removes the object with the key, whatever its parts. It is no error
+	// if there is none.
+	Delete(key Key) error
+
+	// Stats describes the store at this moment; it is zero once closed.
+	Stats() Stats
+
+	// Close gives up everything stored. Objects that were got remain usable.
+	Close() error
+}
+
+// Stats describes a store at one moment.
+type Stats struct {
+	// Objects held. Objects whose time is over are counted until they are
+	// swept, at most a few seconds.
+	Objects int
+	// Bytes that they occupy, as [Object.Size] counts.
+	Bytes int64
+	// Limit of Bytes.
+	Limit int64
+	// Evictions is how many objects were dropped to make room, ever.
+	Evictions uint64
+	// Expirations is how many objects were dropped because no stale window was
+	// left, ever.
+	Expirations uint64
+}
