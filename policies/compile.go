@@ -33,8 +33,8 @@ type Rule struct {
 	// StripSetCookie: nobody gets a cookie from this route.
 	StripSetCookie bool
 	// Downstream is nil where caches further on get no permission: where the route
-	// gives none, and where it keys headers by which they may not tell visitors
-	// apart. Several ignore Vary, and one visitor's response is not at stake for it.
+	// gives none, and where it keys a header that makes a visitor a person or a glob
+	// of headers. Vary cannot name the glob, and several CDNs ignore Vary.
 	Downstream *Downstream
 	// Digest changes with anything that changes what the rule keys, admits or
 	// serves. It is part of every key, so what another policy admitted is

@@ -66,7 +66,7 @@ func TestDigestCoversEveryField(t *testing.T) {
 	if n < 50 {
 		t.Errorf("only %d fields were changed", n)
 	}
-	if digest(filled()) != digest(filled()) {
+	if again := digest(filled()); seen[again] != "nothing" {
 		t.Error("the digest of one route differs")
 	}
 }
@@ -126,6 +126,37 @@ func change(left *int, path string, do func()) string {
 	}
 	do()
 	return path
+}
+
+// TestDigestCoversWhatIsAdded holds the same of what is added to a route that has
+// little, where a shorter spelling could swallow it, and of what is inherited.
+func TestDigestCoversWhatIsAdded(t *testing.T) {
+	const route = `routes: [{name: page, match: {paths: [/a]}, `
+	seen := make(map[string]string)
+	for _, policy := range []string{
+		route + `cache: 5m}]`,
+		route + `cache: {ttl: 5m, stale_while_revalidate: 1s}}]`,
+		route + `cache: {ttl: 5m, stale_if_error: 1s}}]`,
+		route + `cache: {ttl: 5m, statuses: {404: 1s}}}]`,
+		route + `cache: origin}]`,
+		route + `cache: never}]`,
+		route + `cache: 5m, downstream: 1m}]`,
+		route + `cache: 5m, downstream: {ttl: 1m, browser: 1s}}]`,
+		route + `cache: 5m, admission: corroborated}]`,
+		route + `cache: 5m, admission: {rule: corroborated, reason: why}}]`,
+		route + `cache: 5m, headers: {key: [X-Plan]}}]`,
+		route + `cache: 5m, headers: {key: [{name: X-Plan, values: [a]}]}}]`,
+		"mode: observe\n" + route + `cache: 5m}]`,
+		"ambiguous: deny\n" + route + `cache: 5m}]`,
+		"identity: {cookies: [session]}\n" + route + `cache: 5m}]`,
+		"identity: {headers: [Session]}\n" + route + `cache: 5m}]`,
+	} {
+		digest := compiled(t, policy).rules[0].Digest
+		if other, taken := seen[digest]; taken {
+			t.Errorf("one digest for\n%s\n%s", policy, other)
+		}
+		seen[digest] = policy
+	}
 }
 
 func TestDigestDoesNotCoverPlaces(t *testing.T) {

@@ -34,7 +34,7 @@ var builtinHeaders = []headerClass{
 	{Bypass, ReasonMethodOverride, []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Method"}},
 	{Bypass, ReasonRoutingOverride, []string{
 		"X-Original-Url", "X-Rewrite-Url", "X-Override-Url", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Prefix",
-		"X-Forwarded-Scheme", "X-Original-Host", "X-Host", "X-Http-Host-Override",
+		"X-Original-Host", "X-Host", "X-Http-Host-Override",
 		"X-Http-Destinationurl", "X-Script-Name", "X-Envoy-Original-Path", "X-Url-Scheme", "X-Proxy-Url", "Destination",
 	}},
 	// Fragments and data instead of the page (attacks 10).
@@ -59,10 +59,10 @@ var builtinHeaders = []headerClass{
 	{Strip, ReasonNone, browserHeaders},
 	{Strip, ReasonNone, []string{
 		"Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port",
-		"X-Forwarded-Server", "X-Forwarded-Ssl", "Front-End-Https", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip",
+		"X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "Front-End-Https", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip",
 		"X-Cluster-Client-Ip", "Cf-*", "Cdn-Loop", "Fastly-*", "X-Amz-Cf-Id", "X-Amzn-Trace-Id", "Cloudfront-*",
 		"X-Cloud-Trace-Context", "X-Request-Id", "X-Correlation-Id", "Traceparent", "Tracestate", "Baggage", "X-B3-*",
-		"B3", "X-Azure-*", "X-Fd-*", "X-Akamai-*", "Akamai-*", "X-Varnish", "X-Datadog-*", "Sentry-Trace", "Early-Data",
+		"B3", "X-Azure-*", "X-Fd-*", "X-Akamai-*", "Akamai-*", "X-Varnish", "X-Timer", "X-Datadog-*", "Sentry-Trace", "Early-Data",
 		"From", "Warning",
 	}},
 }

@@ -49,13 +49,16 @@ func (r *Rule) inspectFraming(req *Request, v *Verdict) {
 			}
 		}
 	}
-	// Proxies send the host that they were asked for. Another one is for the
-	// route to dispose of, or else an override.
-	if forwarded := req.Header["X-Forwarded-Host"]; len(forwarded) > 0 &&
-		(len(forwarded) > 1 || !strings.EqualFold(forwarded[0], req.Host)) &&
-		!r.headers.find("X-Forwarded-Host").declared {
+	if r.overrides(req, "X-Forwarded-Host", req.Host) || r.overrides(req, "X-Forwarded-Scheme", req.Scheme) {
 		v.add(ReasonRoutingOverride)
 	}
+}
+
+// overrides says whether a field that proxies set to what they were asked for says
+// something else. If the route declares the field, it disposes of it itself.
+func (r *Rule) overrides(req *Request, field, asked string) bool {
+	lines := req.Header[field]
+	return len(lines) > 0 && (len(lines) > 1 || !strings.EqualFold(lines[0], asked)) && !r.headers.find(field).declared
 }
 
 // hopByHop says whether a Connection option names something that a client may

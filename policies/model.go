@@ -164,8 +164,8 @@ type HeaderInputs struct {
 }
 
 // HeaderKey keys a header. With Values, what the visitor sent is first
-// normalised to one of them (negotiated by quality for Accept-Language, Accept
-// and Accept-Encoding; equal, case-insensitively, for others) or to nothing.
+// normalised to one of them (negotiated by quality for Accept-Language and Accept;
+// equal, case-insensitively, for others) or to nothing.
 // A HeaderKey without values is spelled as its name alone.
 type HeaderKey struct {
 	Name   string   `json:"name"`

@@ -92,6 +92,7 @@ func TestReferenceGenerated(t *testing.T) {
 	text := reference(t)
 	for _, part := range []struct{ name, body string }{
 		{"lists", listsTable()},
+		{"headers", headersTable()},
 		{"reasons", reasonsTable()},
 	} {
 		begin, end := "<!-- begin generated: "+part.name+" -->\n", "<!-- end generated: "+part.name+" -->"
@@ -121,6 +122,20 @@ func listsTable() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Pattern, yes(e.Param), yes(e.Cookie), cell(e.Vendor))
 		}
 	}
+	return b.String()
+}
+
+func headersTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Version %d.\n\n| verb | reason | headers |\n| --- | --- | --- |\n", builtinVersion)
+	for _, class := range builtinHeaders {
+		reason := ""
+		if class.verb == Bypass {
+			reason = "`" + class.reason.String() + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", class.verb, reason, cell(strings.Join(class.names, ", ")))
+	}
+	b.WriteString("| `vary` | | on `cache: origin` routes: " + strings.Join(defaultVary, ", ") + " |\n")
 	return b.String()
 }
 

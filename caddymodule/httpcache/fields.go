@@ -163,6 +163,18 @@ func PerRequest(name string) bool {
 	return perRequest.has(http.CanonicalHeaderKey(name))
 }
 
+// HasPerVisitor reports whether h has a field, in any letter case, that carries or
+// changes the state of one visitor: Set-Cookie, Clear-Site-Data, WWW-Authenticate …
+// A response with one must not be stored by a cache downstream.
+func HasPerVisitor(h http.Header) bool {
+	for name := range h {
+		if perVisitor.has(http.CanonicalHeaderKey(name)) {
+			return true
+		}
+	}
+	return false
+}
+
 // StoredFields returns a copy of h, sharing nothing with it, of what may be kept
 // with an object (RFC 9111 §3.1). Left out are the fields of the connection and
 // those that Connection nominates, fields that carry one visitor's state,

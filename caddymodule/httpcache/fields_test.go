@@ -125,3 +125,17 @@ func TestPerRequest(t *testing.T) {
 		}
 	}
 }
+
+func TestHasPerVisitor(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Set-Cookie": true, "set-cookie": true, "Clear-Site-Data": true, "WWW-Authenticate": true, "X-Csrf-Token": true,
+		"Server": false, "Cache-Control": false, "Cookie": false, "X-Request-Id": false,
+	} {
+		if got := HasPerVisitor(http.Header{"Content-Type": {"text/html"}, name: {"x"}}); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if HasPerVisitor(nil) {
+		t.Error("no fields at all")
+	}
+}

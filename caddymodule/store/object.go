@@ -1,7 +1,6 @@
 package store
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +20,7 @@ type Object struct {
 
 	Status int
 	// Header holds the fields that are stored with the response (RFC 9111 §3.1).
-	Header http.Header
+	Header Fields
 	Body   []byte
 
 	// Requested and Received are when the origin was asked and when the head of
@@ -66,22 +65,17 @@ func (o *Object) UsableUntil() time.Time {
 // rounded up: the test of the memory bound holds these against the real heap.
 const (
 	objectOverhead = 480 // the struct, the store's node and its hash table slot
-	headerOverhead = 64  // the header's map
-	fieldOverhead  = 64  // a slot of the header's map, and the slice of values
-	valueOverhead  = 24  // a string in that slice, and its rounding up
+	fieldOverhead  = 48  // two strings in the list, and their rounding up
 )
 
 // Size estimates the memory that the object occupies in bytes: the body with
 // its spare capacity, the key, the names and values of the fields, and the
 // overhead of each, of the struct and of the store's own tables.
 func (o *Object) Size() int64 {
-	size := objectOverhead + headerOverhead +
+	size := objectOverhead +
 		int64(len(o.Parts)) + int64(len(o.ID)) + int64(len(o.Route)) + int64(cap(o.Body))
-	for name, values := range o.Header {
-		size += fieldOverhead + int64(len(name))
-		for _, v := range values {
-			size += valueOverhead + int64(len(v))
-		}
+	for _, f := range o.Header {
+		size += fieldOverhead + int64(len(f.Name)+len(f.Value))
 	}
 	return size
 }
