@@ -21,6 +21,10 @@ type Parts struct {
 
 	Scheme, Host, EscapedPath string
 
+	// OriginalPath is the escaped path as it was before a rewrite, by which
+	// handlers below may still choose. Empty if there was none.
+	OriginalPath string
+
 	// Params are the keyed parameters as they stood in the query: name=value,
 	// undecoded, in the visitor's order.
 	Params []string
@@ -73,7 +77,7 @@ const keyVersion = 1
 // that no value can imitate another part, whatever bytes it is made of.
 func (p *Parts) AppendKey(dst []byte) []byte {
 	dst = append(dst, keyVersion)
-	for _, s := range [...]string{p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath} {
+	for _, s := range [...]string{p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath} {
 		dst = appendString(dst, s)
 	}
 	if p.EmptyQuery {
@@ -111,6 +115,8 @@ type Canonical struct {
 	Method, Scheme, Host, EscapedPath, RawQuery string
 	ForceQuery                                  bool
 	Header                                      http.Header
+	// OriginalPath is for handlers that ask what was there before a rewrite.
+	OriginalPath string
 }
 
 // What every canonical request says of itself. An origin that chooses by these
@@ -132,6 +138,8 @@ func (p *Parts) Canonical() Canonical {
 		EscapedPath: p.EscapedPath,
 		RawQuery:    strings.Join(p.Params, "&"),
 		ForceQuery:  p.EmptyQuery,
+
+		OriginalPath: p.OriginalPath,
 		Header: http.Header{
 			"User-Agent":      {canonicalUserAgent},
 			"Accept":          {canonicalAccept},

@@ -32,7 +32,7 @@ func decodeKey(key []byte) (Parts, error) {
 	if d.byte() != keyVersion {
 		return Parts{}, errors.New("unknown version")
 	}
-	p := Parts{Space: d.string(), Server: d.string(), Scheme: d.string(), Host: d.string(), EscapedPath: d.string()}
+	p := Parts{Space: d.string(), Server: d.string(), Scheme: d.string(), Host: d.string(), EscapedPath: d.string(), OriginalPath: d.string()}
 	switch d.byte() {
 	case 0:
 	case 1:
@@ -106,15 +106,17 @@ func partsGenerator() *rapid.Generator[Parts] {
 	}), 0, 3)
 	return rapid.Custom(func(t *rapid.T) Parts {
 		return Parts{
-			Space:       hostile().Draw(t, "space"),
-			Server:      hostile().Draw(t, "server"),
-			Scheme:      hostile().Draw(t, "scheme"),
-			Host:        hostile().Draw(t, "host"),
-			EscapedPath: hostile().Draw(t, "path"),
-			EmptyQuery:  rapid.Bool().Draw(t, "empty query"),
-			Params:      rapid.SliceOfN(hostile(), 0, 3).Draw(t, "params"),
-			Cookies:     pairs.Draw(t, "cookies"),
-			Headers:     pairs.Draw(t, "headers"),
+			Space: hostile().Draw(t, "space"),
+
+			OriginalPath: hostile().Draw(t, "original"),
+			Server:       hostile().Draw(t, "server"),
+			Scheme:       hostile().Draw(t, "scheme"),
+			Host:         hostile().Draw(t, "host"),
+			EscapedPath:  hostile().Draw(t, "path"),
+			EmptyQuery:   rapid.Bool().Draw(t, "empty query"),
+			Params:       rapid.SliceOfN(hostile(), 0, 3).Draw(t, "params"),
+			Cookies:      pairs.Draw(t, "cookies"),
+			Headers:      pairs.Draw(t, "headers"),
 		}
 	})
 }
@@ -123,7 +125,7 @@ func partsGenerator() *rapid.Generator[Parts] {
 func sameParts(a, b Parts) bool {
 	text := func(p Parts) string {
 		p.forwarded = nil
-		return fmt.Sprintf("%q %q %q %q %q %v %q %q %q", p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.EmptyQuery, p.Params, p.Cookies, p.Headers)
+		return fmt.Sprintf("%q %q %q %q %q %q %v %q %q %q", p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.EmptyQuery, p.Params, p.Cookies, p.Headers)
 	}
 	return text(a) == text(b)
 }
@@ -181,27 +183,28 @@ func TestKeyIsNotImitated(t *testing.T) {
 		return p
 	}
 	all := map[string]Parts{
-		"base":                   base,
-		"empty query":            vary(func(p *Parts) { p.EmptyQuery = true }),
-		"one empty parameter":    vary(func(p *Parts) { p.Params = []string{""} }),
-		"two parameters":         vary(func(p *Parts) { p.Params = []string{"a", "b"} }),
-		"one with &":             vary(func(p *Parts) { p.Params = []string{"a&b"} }),
-		"other order":            vary(func(p *Parts) { p.Params = []string{"b", "a"} }),
-		"query in the path":      vary(func(p *Parts) { p.EscapedPath = "/a?a&b" }),
-		"path in the host":       vary(func(p *Parts) { p.Host, p.EscapedPath = "example.com/a", "" }),
-		"space and server moved": vary(func(p *Parts) { p.Space, p.Server = "", "sv" }),
-		"other scheme":           vary(func(p *Parts) { p.Scheme = "http" }),
-		"other server":           vary(func(p *Parts) { p.Server = "w" }),
-		"cookie":                 vary(func(p *Parts) { p.Cookies = []Field{{"a", "b"}} }),
-		"header":                 vary(func(p *Parts) { p.Headers = []Field{{"a", "b"}} }),
-		"cookie as parameter":    vary(func(p *Parts) { p.Params = []string{"a=b"} }),
-		"name in the value":      vary(func(p *Parts) { p.Cookies = []Field{{"", "ab"}} }),
-		"value in the name":      vary(func(p *Parts) { p.Cookies = []Field{{"ab", ""}} }),
-		"two cookies":            vary(func(p *Parts) { p.Cookies = []Field{{"a", "b"}, {"c", "d"}} }),
-		"one of both":            vary(func(p *Parts) { p.Cookies, p.Headers = []Field{{"a", "b"}}, []Field{{"c", "d"}} }),
-		"two headers":            vary(func(p *Parts) { p.Headers = []Field{{"a", "b"}, {"c", "d"}} }),
-		"one cookie like two":    vary(func(p *Parts) { p.Cookies = []Field{{"a", "b\x01c\x01d"}} }),
-		"cookie pair in a value": vary(func(p *Parts) { p.Cookies = []Field{{"a", "b; c=d"}} }),
+		"base":                    base,
+		"empty query":             vary(func(p *Parts) { p.EmptyQuery = true }),
+		"one empty parameter":     vary(func(p *Parts) { p.Params = []string{""} }),
+		"two parameters":          vary(func(p *Parts) { p.Params = []string{"a", "b"} }),
+		"one with &":              vary(func(p *Parts) { p.Params = []string{"a&b"} }),
+		"other order":             vary(func(p *Parts) { p.Params = []string{"b", "a"} }),
+		"query in the path":       vary(func(p *Parts) { p.EscapedPath = "/a?a&b" }),
+		"path in the host":        vary(func(p *Parts) { p.Host, p.EscapedPath = "example.com/a", "" }),
+		"path and original moved": vary(func(p *Parts) { p.EscapedPath, p.OriginalPath = "", "/a" }),
+		"space and server moved":  vary(func(p *Parts) { p.Space, p.Server = "", "sv" }),
+		"other scheme":            vary(func(p *Parts) { p.Scheme = "http" }),
+		"other server":            vary(func(p *Parts) { p.Server = "w" }),
+		"cookie":                  vary(func(p *Parts) { p.Cookies = []Field{{"a", "b"}} }),
+		"header":                  vary(func(p *Parts) { p.Headers = []Field{{"a", "b"}} }),
+		"cookie as parameter":     vary(func(p *Parts) { p.Params = []string{"a=b"} }),
+		"name in the value":       vary(func(p *Parts) { p.Cookies = []Field{{"", "ab"}} }),
+		"value in the name":       vary(func(p *Parts) { p.Cookies = []Field{{"ab", ""}} }),
+		"two cookies":             vary(func(p *Parts) { p.Cookies = []Field{{"a", "b"}, {"c", "d"}} }),
+		"one of both":             vary(func(p *Parts) { p.Cookies, p.Headers = []Field{{"a", "b"}}, []Field{{"c", "d"}} }),
+		"two headers":             vary(func(p *Parts) { p.Headers = []Field{{"a", "b"}, {"c", "d"}} }),
+		"one cookie like two":     vary(func(p *Parts) { p.Cookies = []Field{{"a", "b\x01c\x01d"}} }),
+		"cookie pair in a value":  vary(func(p *Parts) { p.Cookies = []Field{{"a", "b; c=d"}} }),
 	}
 	seen := make(map[string]string)
 	for name, p := range all {

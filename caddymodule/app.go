@@ -1,0 +1,106 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// App knows the cacheward handlers of one config, so that no two of them, which
+// may stand before different upstreams, read each other's objects. Caddy makes it
+// when a handler asks for it; it needs no configuration.
+type App struct {
+	handlers *handlers
+}
+
+// handlers are those that registered.
+type handlers struct {
+	mu        sync.Mutex
+	named     map[string]int // ID to instance
+	instances map[int]struct{}
+	unnamed   int // handlers of hand-written JSON without an ID
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "cacheward", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision makes room for the handlers, which come after it.
+func (a *App) Provision(caddy.Context) error {
+	a.handlers = &handlers{named: make(map[string]int), instances: make(map[int]struct{})}
+	return nil
+}
+
+// register returns what stands at the beginning of all keys of the handler. One
+// directive of a Caddyfile may become several handlers (one for each listener);
+// they share an instance number and may share objects.
+func (a *handlers) register(h *Handler) (space string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if h.ID != "" {
+		if instance, taken := a.named[h.ID]; taken && (instance != h.Instance || instance == 0) {
+			return "", fmt.Errorf("two cacheward handlers have the id %q; give each its own", h.ID)
+		}
+		a.named[h.ID] = h.Instance
+		return "id:" + h.ID, nil
+	}
+	if h.Instance == 0 {
+		a.unnamed++
+	} else {
+		a.instances[h.Instance] = struct{}{}
+	}
+	if a.unnamed > 1 || a.unnamed == 1 && len(a.instances) > 0 {
+		return "", fmt.Errorf("more than one cacheward handler has no id; give each its own, so that they cannot serve each other's objects")
+	}
+	return "no:" + strconv.Itoa(h.Instance), nil
+}
+
+// count is how many directives without an ID there are.
+func (a *handlers) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.instances)
+}
+
+// place is the handler's place among the others: the server, and how many
+// handlers without an ID there are, so that their numbers mean the same. It is the
+// same for every request of a handler, save in tests.
+func (h *Handler) place(server *caddyhttp.Server) string {
+	if p := h.placed.Load(); p != nil && p.server == server {
+		return p.text
+	}
+	p := &place{server: server}
+	if server != nil {
+		p.text = server.Name()
+	}
+	if h.ID == "" {
+		p.text += "\x00" + strconv.Itoa(h.others.count())
+	}
+	h.placed.Store(p)
+	return p.text
+}
+
+type place struct {
+	server *caddyhttp.Server
+	text   string
+}
+
+// Start implements caddy.App.
+func (*App) Start() error { return nil }
+
+// Stop implements caddy.App.
+func (*App) Stop() error { return nil }
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

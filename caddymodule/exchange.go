@@ -1,0 +1,283 @@
+package caddymodule
+
+import (
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// exchange is one request on its way through the handler. It belongs to the
+// request's goroutine and is reused after it; what outlives the request takes a
+// job instead.
+type exchange struct {
+	life
+	h    *Handler
+	w    http.ResponseWriter
+	r    *http.Request
+	next caddyhttp.Handler
+
+	started  time.Time
+	req      policies.Request
+	rule     *policies.Rule
+	verdict  policies.Verdict
+	parts    policies.Parts
+	keyBytes []byte
+	key      store.Key
+	stale    *store.Object
+
+	// For the record.
+	event      audit.Event
+	outcome    Outcome
+	reasons    []policies.Reason
+	object     *store.Object
+	fill       string // ID of the object that the fill may become
+	status     int
+	originTime time.Duration
+	size       int64
+	rec        audit.Record // here, so that it is reused as well
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.h, x.w, x.r, x.next = h, w, r, next
+	x.started = time.Now()
+	x.req = policies.Request{
+		Method:       r.Method,
+		Scheme:       scheme(r),
+		Host:         strings.ToLower(r.Host),
+		Path:         r.URL.Path,
+		EscapedPath:  r.URL.EscapedPath(),
+		RawQuery:     r.URL.RawQuery,
+		ForceQuery:   r.URL.ForceQuery,
+		AbsoluteForm: r.URL.Host != "",
+		Header:       r.Header,
+		HasBody:      r.ContentLength != 0,
+	}
+	if strings.LastIndexByte(r.Host, ':') > strings.LastIndexByte(r.Host, ']') {
+		x.req.Port = localPort(r)
+	}
+	return x
+}
+
+// end records the request and gives the exchange back.
+func (x *exchange) end() {
+	x.record()
+	parts, keyBytes := x.parts, x.keyBytes[:0]
+	parts.Reset()
+	*x = exchange{parts: parts, keyBytes: keyBytes}
+	exchanges.Put(x)
+}
+
+// scheme is the visitor's. Only a proxy that the server trusts is believed about it.
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	if lines := r.Header["X-Forwarded-Proto"]; len(lines) == 1 && lines[0] == "https" {
+		if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+			return "https"
+		}
+	}
+	return "http"
+}
+
+// localPort is the port that the request came in at.
+func localPort(r *http.Request) string {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	return port
+}
+
+// makeKey encodes the parts and digests them.
+func (x *exchange) makeKey() bool {
+	// Handlers below may be chosen by the URL as it was before a rewrite
+	// (handle_path), so two such URLs are two keys.
+	if orig, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && orig.URL != nil {
+		if was := orig.URL.EscapedPath(); was != x.req.EscapedPath {
+			x.parts.OriginalPath = was
+		}
+	}
+	x.parts.Server = x.h.place(serverOf(x.r))
+	x.keyBytes = x.parts.AppendKey(x.keyBytes[:0])
+	x.key = policies.Digest(x.keyBytes)
+	return x.to(keyed)
+}
+
+func serverOf(r *http.Request) *caddyhttp.Server {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}
+
+// job is what outlives the request: what a fill needs, and nothing of the visitor
+// but the parts of the key.
+type job struct {
+	rule   *policies.Rule
+	parts  *policies.Parts
+	path   string // decoded, for the gate
+	key    store.Key
+	bytes  string
+	next   caddyhttp.Handler
+	server *caddyhttp.Server
+}
+
+func (x *exchange) job() *job {
+	return &job{
+		rule:   x.rule,
+		parts:  x.parts.Clone(),
+		path:   x.req.Path,
+		key:    x.key,
+		bytes:  string(x.keyBytes),
+		next:   x.next,
+		server: serverOf(x.r),
+	}
+}
+
+// own gives the visitor the origin's answer to their own, untouched request.
+func (x *exchange) own(outcome Outcome, reasons ...policies.Reason) error {
+	x.ownPhase(outcome, reasons)
+	if slices.Contains(reasons, policies.ReasonUpgrade) {
+		// A tunnel or a stream: no writer of ours stands in its way.
+		err := x.next.ServeHTTP(x.w, x.r)
+		x.to(answered)
+		return err
+	}
+	return x.answer(0, nil)
+}
+
+func (x *exchange) ownPhase(outcome Outcome, reasons []policies.Reason) {
+	x.to(own)
+	x.event, x.outcome, x.reasons = audit.EventBypass, outcome, reasons
+}
+
+// answer sends the visitor's request on and their answer back. deliver, where
+// given, is told what the answer was, whatever happens, with that many of its bytes
+// at most.
+func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
+	ow := &ownWriter{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
+		cache:                 x.cacheStatus(),
+		holdErrors:            x.staleIfError(),
+		stripSetCookie:        x.rule.StripSetCookie && x.outcome != OutcomeBypass,
+	}
+	var err error
+	returned := false
+	if deliver != nil {
+		ow.watch = newWatch(gate.Limits{
+			Keep:    keep,
+			Decoded: x.h.limits.maxObject,
+			Ratio:   maxRatio,
+		})
+		// A panic from below (http.ErrAbortHandler) goes on up to net/http, so
+		// that the visitor sees the broken transfer; but first the watch ends.
+		defer func() {
+			if !returned {
+				err = http.ErrAbortHandler
+			}
+			deliver(ow.answer(x.r, err))
+		}()
+	}
+	var before http.Header
+	if ow.holdErrors {
+		before = maps.Clone(x.w.Header())
+	}
+	began := time.Now()
+	err = x.next.ServeHTTP(ow, x.r)
+	returned = true
+	x.originTime = time.Since(began)
+	x.status, x.size = ow.status, ow.written
+	if ow.holdErrors && x.failed(ow, err) {
+		// The error's fields are none of the object's.
+		clear(x.w.Header())
+		maps.Copy(x.w.Header(), before)
+		return x.serve(x.stale, OutcomeStale)
+	}
+	if err != nil {
+		x.to(failed)
+		// What error routes will write is nobody's page either.
+		if !ow.wroteFinal {
+			x.forbid()
+		}
+		return err
+	}
+	if !ow.wroteFinal {
+		// Nobody wrote: net/http or a handler above will.
+		x.forbid()
+	}
+	x.to(answered)
+	return nil
+}
+
+// failed says whether the origin did, in a way that stale_if_error is about.
+func (x *exchange) failed(ow *ownWriter, err error) bool {
+	if ow.held {
+		return true
+	}
+	if err == nil || ow.wroteFinal {
+		return false
+	}
+	he, ok := errors.AsType[caddyhttp.HandlerError](err)
+	return ok && he.StatusCode >= 500
+}
+
+// staleIfError says whether there is an object that may stand in for a failing
+// origin (RFC 5861 §4).
+func (x *exchange) staleIfError() bool {
+	return x.stale != nil && time.Now().Before(x.stale.Expires.Add(x.stale.StaleIfError))
+}
+
+// forbid tells caches further on to keep what is about to be written to themselves:
+// not at all.
+func (x *exchange) forbid() {
+	h := x.w.Header()
+	httpcache.Forbid(h)
+	x.cacheStatus().Append(h)
+}
+
+// cacheStatus is what RFC 9211 has for the outcome.
+func (x *exchange) cacheStatus() httpcache.Status {
+	s := httpcache.Status{Fwd: "miss"}
+	switch x.outcome {
+	case OutcomeBypass, OutcomeDeny, OutcomeFault:
+		s.Fwd = "bypass"
+	case OutcomeFill:
+		s.Fwd = "uri-miss"
+	}
+	if x.stale != nil {
+		s.Fwd = "stale"
+	}
+	if len(x.reasons) > 0 {
+		s.Detail = x.reasons[0].String()
+		if x.reasons[0] == policies.ReasonMethod {
+			s.Fwd = "method"
+		}
+	}
+	return s
+}
+
+func (x *exchange) ruleName() string {
+	if x.rule == nil {
+		return policies.DefaultRule
+	}
+	return x.rule.Name
+}

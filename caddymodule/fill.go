@@ -1,0 +1,291 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// fillAddress stands for the visitor in canonical requests: an address that
+// belongs to nobody (RFC 5737), above all not loopback, which apps trust.
+const fillAddress = "192.0.2.1:1"
+
+// fillLocalAddress is where canonical requests came in: handlers below may ask, and
+// {http.request.local} panics where there is no answer.
+var fillLocalAddress net.Addr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}
+
+// fill is the origin's response to a canonical request. It runs in a goroutine of
+// its own, in a context of its own: no visitor's leaving ends it, a time limit
+// and the handler's unloading do.
+type fill struct {
+	writer fillWriter
+	spool  *spool
+	cancel context.CancelFunc
+	limit  *time.Timer
+	// id is the object's, if the fill becomes one.
+	id string
+
+	requested time.Time
+	// begun is closed when the final head is known or the fill failed before
+	// it; ended when the fill has ended. After ended, err says whether the
+	// response is complete.
+	begun, ended chan struct{}
+	received     time.Time
+	err          error
+}
+
+var (
+	errNothingWritten = errors.New("cacheward: the handlers below wrote no response")
+	errPanic          = errors.New("cacheward: panic below while filling")
+	errShortBody      = errors.New("cacheward: the body is shorter than its Content-Length")
+)
+
+// startFill sends the canonical request of the parts to the origin. read says
+// that the caller will copy the body out while it arrives.
+func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason)) *fill {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &fill{
+		cancel:    cancel,
+		spool:     newSpool(h.limits.maxObject, &h.shared.budget, overflowed),
+		id:        store.NewID(),
+		requested: time.Now(),
+		begun:     make(chan struct{}),
+		ended:     make(chan struct{}),
+	}
+	if read {
+		f.spool.attach()
+	}
+	f.writer = fillWriter{fill: f, header: make(http.Header)}
+	r := canonicalRequest(ctx, job.parts, job.server, &f.writer)
+	caddyhttp.SetVar(r.Context(), nestedVar, true)
+	h.metrics.fills.WithLabelValues(job.rule.Name).Inc()
+	f.limit = time.AfterFunc(h.limits.fillTimeout, func() { f.expire() })
+	if !h.workers.run(func() { f.watch(h.workers.ctx, job.next, r, h.logger) }) {
+		f.finish(errAbandoned)
+	}
+	return f
+}
+
+// watch runs the fill until it ends, or until the config does and only a visitor
+// still wants it: their response is no longer ours to end.
+func (f *fill) watch(unloaded context.Context, next caddyhttp.Handler, r *http.Request, logger *zap.Logger) {
+	go f.run(next, r, logger)
+	select {
+	case <-f.ended:
+	case <-unloaded.Done():
+		if !f.expire() {
+			<-f.ended
+		}
+	}
+}
+
+// expire ends a fill whose time is up, or whose config is. One that a visitor is
+// being given goes on, for them alone and not to be stored: a bound of ours is no
+// reason to break their response off.
+func (f *fill) expire() (goesOn bool) {
+	select {
+	case <-f.begun:
+		if f.spool.forgo(policies.ReasonFillAborted) {
+			return true
+		}
+	default:
+	}
+	f.cancel()
+	return false
+}
+
+// leave is for the visitor who was being given the fill and is no more. If it is
+// not to be stored either, it ends.
+func (f *fill) leave() {
+	f.spool.detach()
+	if f.spool.reason() != policies.ReasonNone {
+		f.cancel()
+	}
+}
+
+// run sends the request. net/http is not above this goroutine, so it is here that
+// the panic ends with which reverse_proxy reports a broken response.
+func (f *fill) run(next caddyhttp.Handler, r *http.Request, logger *zap.Logger) {
+	err := http.ErrAbortHandler
+	defer func() {
+		if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
+			err = errPanic
+			logger.Error("panic below while filling; nothing is stored", zap.Any("panic", v), zap.Stack("stack"))
+		}
+		f.finish(err)
+	}()
+	err = next.ServeHTTP(&f.writer, r)
+	if err == nil {
+		err = f.writer.complete(r.Context())
+	}
+}
+
+func (f *fill) finish(err error) {
+	f.limit.Stop()
+	f.err = err
+	if !f.writer.wroteFinal {
+		f.received = time.Now()
+		close(f.begun)
+	}
+	f.spool.end(err)
+	f.cancel()
+	close(f.ended)
+}
+
+// stop ends a fill that nobody needs any more, and gives its memory back.
+func (f *fill) stop() {
+	f.cancel()
+	f.spool.detach()
+	f.spool.end(errAbandoned)
+	f.spool.release()
+}
+
+// head is what the gate judges. To be called after begun.
+func (f *fill) head() gate.Head {
+	return gate.Head{
+		Status:        f.writer.status,
+		Header:        f.writer.final,
+		Informational: f.writer.informational,
+	}
+}
+
+// fillWriter receives a fill. It has a header map of its own, so that nothing
+// which handlers above have set for one visitor gets into an object.
+type fillWriter struct {
+	fill          *fill
+	header        http.Header
+	final         http.Header // the head as it was when the status was written
+	informational []http.Header
+	status        int
+	wroteFinal    bool
+	written       int64
+}
+
+func (w *fillWriter) Header() http.Header { return w.header }
+
+func (w *fillWriter) WriteHeader(status int) {
+	if w.wroteFinal {
+		return
+	}
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.informational = append(w.informational, w.header.Clone())
+		return
+	}
+	w.wroteFinal = true
+	w.status = status
+	w.final = w.header.Clone()
+	w.fill.received = time.Now()
+	close(w.fill.begun)
+}
+
+func (w *fillWriter) Write(p []byte) (int, error) {
+	if !w.wroteFinal {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.written += int64(len(p))
+	return w.fill.spool.Write(p)
+}
+
+// Flush is there because handlers below may flush; a fill has nothing to flush.
+func (w *fillWriter) Flush() {}
+
+// trailer returns what handlers below added to the head after it was written:
+// announced trailers and those with http.TrailerPrefix.
+func (w *fillWriter) trailer() http.Header {
+	t := make(http.Header)
+	for name, lines := range w.header {
+		if len(lines) != len(w.final[name]) {
+			t[http.CanonicalHeaderKey(trimTrailerPrefix(name))] = lines
+		}
+	}
+	return t
+}
+
+func trimTrailerPrefix(name string) string {
+	if len(name) > len(http.TrailerPrefix) && name[:len(http.TrailerPrefix)] == http.TrailerPrefix {
+		return name[len(http.TrailerPrefix):]
+	}
+	return name
+}
+
+// complete says whether the response is whole. A nil error from below does not
+// mean that: no handler may have matched, or the proxy may have given up.
+func (w *fillWriter) complete(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !w.wroteFinal {
+		return errNothingWritten
+	}
+	return wholeBody(w.final, w.status, w.written)
+}
+
+// wholeBody compares a body's length with what its head announced.
+func wholeBody(h http.Header, status int, written int64) error {
+	lengths := h["Content-Length"]
+	if len(lengths) == 0 || status == http.StatusNoContent || status == http.StatusNotModified {
+		return nil
+	}
+	if announced, err := strconv.ParseInt(lengths[0], 10, 64); err != nil || announced != written {
+		return errShortBody
+	}
+	return nil
+}
+
+// canonicalRequest makes the http.Request of a fill from the key's parts and
+// nothing else; a cleaned clone of the visitor's request would still carry their
+// protocol version, address, original URI and TLS state.
+func canonicalRequest(ctx context.Context, parts *policies.Parts, server *caddyhttp.Server, w http.ResponseWriter) *http.Request {
+	c := parts.Canonical()
+	u := canonicalURL(c, c.EscapedPath)
+	for _, f := range parts.Forwarded() {
+		c.Header[f.Name] = []string{f.Value}
+	}
+	r := &http.Request{
+		Method:     c.Method,
+		URL:        u,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     c.Header,
+		Host:       c.Host,
+		RemoteAddr: fillAddress,
+		Body:       http.NoBody,
+	}
+	if c.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
+	r = r.WithContext(context.WithValue(ctx, http.LocalAddrContextKey, fillLocalAddress))
+	if c.OriginalPath != "" {
+		r.URL = canonicalURL(c, c.OriginalPath)
+	}
+	r.RequestURI = r.URL.RequestURI()
+	// What the request is now is what handlers below will see as the original.
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+	r.URL, r.RequestURI = u, u.RequestURI()
+	return r
+}
+
+// canonicalURL has the path as it is to be sent. It was inspected, or a handler
+// above made it: it has no invalid escape.
+func canonicalURL(c policies.Canonical, escapedPath string) *url.URL {
+	u := &url.URL{RawQuery: c.RawQuery, ForceQuery: c.ForceQuery}
+	u.Path, _ = url.PathUnescape(escapedPath)
+	if u.EscapedPath() != escapedPath {
+		u.RawPath = escapedPath
+	}
+	return u
+}

@@ -1,0 +1,262 @@
+// Package caddymodule is Cacheward as it runs inside Caddy: the HTTP handler
+// http.handlers.cacheward, the stores in the namespace cacheward.stores, and what
+// connects the packages below it, which know no Caddy, to Caddy's life.
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/policies"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler is a shared cache that gives a visitor's response to nobody else. It
+// stands before the handlers that answer, usually reverse_proxy, and caches what
+// the policy and the origin together prove shareable. Everything else goes to the
+// origin untouched and leaves as Cache-Control: private, no-store.
+//
+// In the Caddyfile its place is before `invoke`: after authentication and header
+// clean-up, so that a hit can skip neither; inside `encode` and `templates`, so
+// that identity bytes are stored; before everything that answers.
+type Handler struct {
+	// ID tells this handler from others in front of other upstreams. It is part
+	// of every key. It must be given where a hand-written JSON config has more than
+	// one handler. Default: numbered in the order of the Caddyfile; then adding or
+	// removing a site empties the cache for all sites without an ID.
+	ID string `json:"id,omitempty"`
+
+	// Instance is the number that the Caddyfile adapter gave. Leave it out.
+	Instance int `json:"instance,omitempty"`
+
+	// Policy is the policy, inline. Its routes come before those of the file.
+	Policy *policies.Policy `json:"policy,omitempty"`
+
+	// PolicyFile is the path of a policy in YAML, or in JSON if it ends in .json.
+	// It is read when the config is loaded.
+	PolicyFile string `json:"policy_file,omitempty"`
+
+	// PolicyDigest is the digest of the policy file's content, written by the
+	// Caddyfile adapter so that `caddy reload` sees an edited file as a change.
+	PolicyDigest string `json:"policy_digest,omitempty"`
+
+	// StoreRaw is where objects live. Default: memory, 256 MiB.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=cacheward.stores inline_key=backend"`
+
+	// Limits bounds what fills may take.
+	Limits *Limits `json:"limits,omitempty"`
+
+	// Audit says what is recorded.
+	Audit *Audit `json:"audit,omitempty"`
+
+	policy    *policies.Compiled
+	limits    limits
+	others    *handlers
+	shared    *shared
+	sharedKey string
+	logger    *zap.Logger
+	audit     *audit.Log
+	metrics   *metrics
+	placed    *atomic.Pointer[place]
+	workers   *workers
+}
+
+// Limits bounds what fills may take. Reaching a bound is a reason in the record,
+// never an error for the visitor.
+type Limits struct {
+	// MaxObject is the largest body that is stored, in bytes. Default: 8 MiB.
+	MaxObject int64 `json:"max_object,omitempty"`
+	// FillMemory is for the bodies of all fills that are not yet judged, in
+	// bytes. Default: 128 MiB.
+	FillMemory int64 `json:"fill_memory,omitempty"`
+	// MaxFills is how many keys may be filled at the same time. Default: 1024.
+	MaxFills int `json:"max_fills,omitempty"`
+	// MaxWaiters is how many requests may wait for one key. Default: 10000.
+	MaxWaiters int `json:"max_waiters,omitempty"`
+	// Wait is how long a request waits for the verdict on another's fill before
+	// it goes to the origin itself. Default: 10s.
+	Wait caddy.Duration `json:"wait,omitempty"`
+	// FillTimeout is how long a fill may take. Default: 60s.
+	FillTimeout caddy.Duration `json:"fill_timeout,omitempty"`
+}
+
+// Audit says what is recorded. The records go to Caddy's log under the name
+// http.handlers.cacheward.audit, which a `log` option can send to a file.
+type Audit struct {
+	// Serves is how many of the hits are recorded: all, none, or a percentage
+	// (5%). Everything else always is. Default: all.
+	Serves audit.Sampling `json:"serves,omitzero"`
+}
+
+type limits struct {
+	maxObject, compareKeep int64
+	maxWaiters             int
+	wait, fillTimeout      time.Duration
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.cacheward",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision compiles the policy and opens what outlives the config.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.workers = newWorkers()
+	h.placed = new(atomic.Pointer[place])
+	app, err := ctx.App("cacheward")
+	if err != nil {
+		return fmt.Errorf("loading the cacheward app: %w", err)
+	}
+	h.others = app.(*App).handlers
+	space, err := h.others.register(h)
+	if err != nil {
+		return err
+	}
+	if err := h.provisionLimits(); err != nil {
+		return err
+	}
+	policy, err := h.loadPolicy()
+	if err != nil {
+		return err
+	}
+	if h.policy, err = policies.Compile(policy, space); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if err := h.openShared(ctx); err != nil {
+		return err
+	}
+	if h.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	options := audit.Options{Secret: h.shared.secret}
+	if h.Audit != nil {
+		options.Serves = h.Audit.Serves
+	}
+	h.audit = audit.New(h.logger.Named("audit"), options)
+	return nil
+}
+
+func (h *Handler) provisionLimits() error {
+	in := Limits{
+		MaxObject:   8 << 20,
+		FillMemory:  128 << 20,
+		MaxFills:    1024,
+		MaxWaiters:  10_000,
+		Wait:        caddy.Duration(10 * time.Second),
+		FillTimeout: caddy.Duration(time.Minute),
+	}
+	if h.Limits == nil {
+		h.Limits = new(Limits)
+	}
+	for _, field := range []struct {
+		name string
+		set  *int64
+		def  int64
+	}{
+		{"max_object", &h.Limits.MaxObject, in.MaxObject},
+		{"fill_memory", &h.Limits.FillMemory, in.FillMemory},
+		{"wait", (*int64)(&h.Limits.Wait), int64(in.Wait)},
+		{"fill_timeout", (*int64)(&h.Limits.FillTimeout), int64(in.FillTimeout)},
+	} {
+		if *field.set < 0 {
+			return fmt.Errorf("limits: %s is negative; leave it out for the default", field.name)
+		}
+		if *field.set == 0 {
+			*field.set = field.def
+		}
+	}
+	for _, field := range []struct {
+		name string
+		set  *int
+		def  int
+	}{{"max_fills", &h.Limits.MaxFills, in.MaxFills}, {"max_waiters", &h.Limits.MaxWaiters, in.MaxWaiters}} {
+		if *field.set < 0 {
+			return fmt.Errorf("limits: %s is negative; leave it out for the default", field.name)
+		}
+		if *field.set == 0 {
+			*field.set = field.def
+		}
+	}
+	h.limits = limits{
+		maxObject:   h.Limits.MaxObject,
+		compareKeep: min(h.Limits.MaxObject, compareKeep),
+		maxWaiters:  h.Limits.MaxWaiters,
+		wait:        time.Duration(h.Limits.Wait),
+		fillTimeout: time.Duration(h.Limits.FillTimeout),
+	}
+	return nil
+}
+
+// compareKeep is how much of a visitor's own answer is kept, decoded, to say where
+// it differs. Beyond it only the digest is compared.
+const compareKeep = 256 << 10
+
+// loadPolicy reads the file, if there is one, and joins it to the inline policy.
+func (h *Handler) loadPolicy() (*policies.Policy, error) {
+	inline := h.Policy
+	if inline == nil {
+		inline = new(policies.Policy)
+	}
+	if h.PolicyFile == "" {
+		return inline, nil
+	}
+	data, err := os.ReadFile(h.PolicyFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy file: %w", err)
+	}
+	file, err := parsePolicyFile(h.PolicyFile, data)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	merged, err := policies.Merge(inline, file)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return merged, nil
+}
+
+// parsePolicyFile reads JSON from a file that is called so, and YAML from others.
+func parsePolicyFile(name string, data []byte) (*policies.Policy, error) {
+	if strings.EqualFold(filepath.Ext(name), ".json") {
+		return policies.ParseJSON(name, data)
+	}
+	return policies.ParseYAML(name, data)
+}
+
+// cleanupWait is how long Cleanup waits for fills that it has told to stop.
+const cleanupWait = 5 * time.Second
+
+// Cleanup ends the handler's fills and lets go of what it shares. Requests that
+// are still in flight after a reload then go to the origin.
+func (h *Handler) Cleanup() error {
+	var err error
+	if h.workers != nil {
+		err = h.workers.stop(cleanupWait)
+	}
+	return errors.Join(err, h.closeShared())
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

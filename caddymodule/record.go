@@ -1,0 +1,114 @@
+package caddymodule
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// record writes the request's record and counts it.
+func (x *exchange) record() {
+	if x.outcome == "" {
+		return // the phase never got that far: a panic from below is passing through
+	}
+	h := x.h
+	h.metrics.requests.WithLabelValues(x.ruleName(), string(x.outcome)).Inc()
+	if len(x.reasons) > 0 {
+		h.metrics.refusals.WithLabelValues(x.ruleName(), x.reasons[0].String()).Inc()
+	}
+	rec := &x.rec
+	*rec = audit.Record{
+		Event:      x.event,
+		Route:      x.ruleName(),
+		Outcome:    string(x.outcome),
+		Mode:       string(x.rule.Mode),
+		Reasons:    x.reasons,
+		Key:        x.key,
+		Method:     x.req.Method,
+		Scheme:     x.req.Scheme,
+		Host:       x.req.Host,
+		Path:       x.req.EscapedPath,
+		Query:      x.req.RawQuery,
+		Status:     x.status,
+		Object:     x.fill,
+		Size:       x.size,
+		OriginTime: x.originTime,
+		Duration:   time.Since(x.started),
+	}
+	if o := x.object; o != nil {
+		rec.Object, rec.TTL, rec.Age, rec.Size = o.ID, o.TTL(x.started), o.Age(x.started), int64(len(o.Body))
+	}
+	h.audit.Write(rec, x.rule.Plain)
+}
+
+// recordFill writes what became of a fill. There is no visitor in it.
+func (h *Handler) recordFill(j *job, fill *fill, rec audit.Record) {
+	rec.Route, rec.Mode = j.rule.Name, string(j.rule.Mode)
+	rec.Key = j.key
+	c := j.parts.Canonical()
+	rec.Method, rec.Scheme, rec.Host, rec.Path, rec.Query = c.Method, c.Scheme, c.Host, c.EscapedPath, c.RawQuery
+	rec.Status = fill.writer.status
+	rec.OriginTime = fill.received.Sub(fill.requested)
+	if len(rec.Reasons) > 0 {
+		h.metrics.refusals.WithLabelValues(j.rule.Name, rec.Reasons[0].String()).Inc()
+	}
+	h.audit.Write(&rec, j.rule.Plain)
+}
+
+func (h *Handler) recordRefresh(j *job) {
+	c := j.parts.Canonical()
+	h.audit.Write(&audit.Record{
+		Event: audit.EventRefresh, Route: j.rule.Name, Mode: string(j.rule.Mode), Key: j.key,
+		Method: c.Method, Scheme: c.Scheme, Host: c.Host, Path: c.EscapedPath, Query: c.RawQuery,
+	}, j.rule.Plain)
+}
+
+// recordFault counts a fault of ours and says so in the log, where ops look.
+func (h *Handler) recordFault(route string, reason policies.Reason, err error) {
+	h.metrics.faults.WithLabelValues(reason.String()).Inc()
+	h.logger.Error("fault; the request goes to the origin",
+		zap.String("route", route), zap.Stringer("reason", reason), zap.Error(err))
+	h.audit.Write(&audit.Record{
+		Event: audit.EventFault, Route: route, Outcome: string(OutcomeFault),
+		Reasons: []policies.Reason{reason}, Err: err,
+	}, nil)
+}
+
+// warnSuspended says once, loudly, that a route is not what its policy takes it
+// for, and where to look.
+func (h *Handler) warnSuspended(j *job, d *gate.Divergence) {
+	h.logger.Error(fmt.Sprintf("route %q keeps diverging: its pages hold something made for one visitor or one request; "+
+		"it is not tried for %s, and every request goes to the origin", j.rule.Name, store.DefaultSuspension),
+		zap.String("route", j.rule.Name), zap.Object("divergence", difference{d}))
+}
+
+// difference writes a divergence into a record: where it is and what shape it has,
+// never what it says.
+type difference struct{ *gate.Divergence }
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (d difference) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString("part", d.Part)
+	if d.Field != "" {
+		enc.AddString("field", d.Field)
+	}
+	if d.Part == "body" {
+		enc.AddInt64("offset", d.Offset)
+		enc.AddInt64("length", d.Length)
+		enc.AddInt64("own_length", d.OwnLength)
+	}
+	if d.Shape != "" {
+		enc.AddString("shape", d.Shape)
+	}
+	if d.Near != "" {
+		enc.AddString("near", d.Near)
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// workers are the goroutines that outlive requests. They have an owner, which can
+// end them: no fill runs longer than the config that began it, save by a bound.
+type workers struct {
+	ctx    context.Context // of everything they do
+	cancel context.CancelFunc
+
+	mu     sync.RWMutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+func newWorkers() *workers {
+	w := new(workers)
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// run runs fn in a goroutine. It is false when the workers are being stopped.
+func (w *workers) run(fn func()) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return false
+	}
+	w.wg.Go(fn)
+	return true
+}
+
+// stop ends the context and waits until all have ended, or for the limit.
+func (w *workers) stop(limit time.Duration) error {
+	w.cancel()
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		w.wg.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-timer.C:
+		return errors.New("cacheward: a fill did not end in time; it will at its time limit")
+	}
+}
