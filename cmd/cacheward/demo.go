@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/cacheward/cacheward/cmd/cacheward/demo"
+)
+
+// errFindings makes the command exit with 1 without saying anything more.
+var errFindings = errors.New("findings")
+
+func registerDemo() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "demo",
+		Usage: "[--visitors <n>] [--seed <n>] [--format text|json] [--serve [--listen <addr>] [--app <addr>]]",
+		Short: "Replays the incident that Cacheward exists to prevent",
+		Long: `
+Replays, on this machine and over real HTTP, what happened to a reward site in
+2017: its registration page recorded each visitor's referrer when it was shown,
+and a CDN cached it for five minutes. The same visits go through no cache, through
+that CDN, through Cacheward with the same mistaken rule, and through Cacheward with
+a right policy; then the app's own database is asked who was attributed to whom.
+
+	$ cacheward demo
+	$ cacheward demo --visitors 10000 --format json
+	$ cacheward demo --serve
+
+Exit status: 0 if Cacheward attributed every visitor rightly, 1 if it did not, 2 if
+the demo could not run.
+`,
+		CobraFunc: wireDemo,
+	})
+}
+
+func wireDemo(cmd *cobra.Command) {
+	var o demo.Options
+	flags := cmd.Flags()
+	flags.IntVar(&o.Visitors, "visitors", 2000, "how many visitors come")
+	flags.Uint64Var(&o.Seed, "seed", 1, "another seed makes other visitors")
+	flags.StringVar(&o.Format, "format", "text", "text or json")
+	flags.BoolVar(&o.Serve, "serve", false, "leave the app and the edge running, to play with")
+	flags.StringVar(&o.Listen, "listen", "", "with --serve: address of the edge (default 127.0.0.1:9080, or a free port)")
+	flags.StringVar(&o.AppListen, "app", "", "with --serve: address of the app (default 127.0.0.1:9200, or a free port)")
+	cmd.SilenceErrors = true
+	cmd.SilenceUsage = true
+	usage := func(err error) error {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cacheward demo: %v; see cacheward demo --help\n", err)
+		return exitWith(cmd, 2)
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0:
+			return usage(fmt.Errorf("unexpected argument %q", args[0]))
+		case o.Visitors < 1:
+			return usage(fmt.Errorf("--visitors %d; a positive number was expected", o.Visitors))
+		case o.Format != "text" && o.Format != "json":
+			return usage(fmt.Errorf("--format %q; text or json was expected", o.Format))
+		case !o.Serve && (o.Listen != "" || o.AppListen != ""):
+			return usage(errors.New("--listen and --app need --serve"))
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		o.Terminal = isatty.IsTerminal(os.Stderr.Fd())
+		o.Color = isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == ""
+		o.Edge = startEdge
+		return exitWith(cmd, demo.Run(ctx, o))
+	}
+}
+
+// exitWith makes a cobra command end the process with the code. Caddy's own
+// wrapper is the only way to a code above 1, and it turns 1 into 0.
+func exitWith(cmd *cobra.Command, code int) error {
+	switch code {
+	case 0:
+		return nil
+	case 1:
+		return errFindings
+	}
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
+}
+
+// edgeConfig is the whole configuration of the demo's edge. What it writes to
+// its log is of no interest here, but for errors.
+const edgeConfig = `{
+	admin off
+	persist_config off
+	auto_https off
+	grace_period 1s
+	log {
+		level ERROR
+	}
+	log audit {
+		output discard
+		include http.handlers.cacheward.audit
+	}
+}
+http://:%s {
+	bind %s
+	cacheward {
+%s
+	}
+	reverse_proxy %s
+}
+`
+
+// startEdge runs Caddy in this process.
+func startEdge(_ context.Context, listen, upstream, policy string) (string, func() error, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", nil, err
+	}
+	text := fmt.Sprintf(edgeConfig, port, host, indent(policy), upstream)
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "demo"})
+	if err != nil {
+		return "", nil, err
+	}
+	if err := caddy.Load(config, true); err != nil {
+		return "", nil, err
+	}
+	return listen, caddy.Stop, nil
+}
+
+func indent(policy string) string {
+	return "\t\t" + strings.ReplaceAll(strings.TrimSpace(policy), "\n", "\n\t\t")
+}
