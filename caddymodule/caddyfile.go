@@ -72,6 +72,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	var inline []policies.Token
+	source := make(columns)
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
@@ -87,7 +88,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("unrecognized subdirective %q; id, policy, store, limits, audit or a word of the policy (%s) was expected",
 					name, strings.Join(policyWords, ", "))
 			}
-			inline = appendTokens(inline, d.NextSegment())
+			inline = appendTokens(inline, d.NextSegment(), source)
 			continue
 		}
 		if seen[name] {
@@ -114,7 +115,7 @@ var policyWords = []string{"version", "mode", "default", "ambiguous", "identity"
 
 // appendTokens hands a segment on to the policy's own reader. Only the Dispenser
 // can tell lines apart when snippets are imported, so its word counts.
-func appendTokens(tokens []policies.Token, segment caddyfile.Segment) []policies.Token {
+func appendTokens(tokens []policies.Token, segment caddyfile.Segment, source columns) []policies.Token {
 	d := caddyfile.NewDispenser(segment)
 	for {
 		sameLine := d.NextArg()
@@ -123,7 +124,7 @@ func appendTokens(tokens []policies.Token, segment caddyfile.Segment) []policies
 		}
 		t := d.Token()
 		tokens = append(tokens, policies.Token{
-			File: t.File, Line: t.Line, Text: t.Text, Quoted: t.Quoted(),
+			File: t.File, Line: t.Line, Column: source.find(t), Text: t.Text, Quoted: t.Quoted(),
 			NewLine: !sameLine && t.Text != "{",
 		})
 	}

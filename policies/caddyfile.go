@@ -54,14 +54,8 @@ func ParseTokens(tokens []Token) (*Policy, error) {
 		root.pos = tokens[0].position()
 	}
 	c.policy(statements, root)
-	p, err := decodePolicy(root)
-	if err != nil {
-		c.diags = append(c.diags, err.(Diagnostics)...)
-	}
-	if len(c.diags) > 0 {
-		return nil, c.diags.sorted()
-	}
-	return p, nil
+	p, diags := decodeNodes(root)
+	return finish(p, append(c.diags, diags...))
 }
 
 // caddyReader turns statements into the nodes that the same policy has in YAML.

@@ -9,7 +9,9 @@ import (
 type Token struct {
 	File string
 	Line int // counts from 1
-	Text string
+	// Column counts from 1; 0 if it is not known.
+	Column int
+	Text   string
 	// Quoted words are never braces.
 	Quoted bool
 	// NewLine says that the word begins a line, although it stands where the one
@@ -17,7 +19,7 @@ type Token struct {
 	NewLine bool
 }
 
-func (t Token) position() Position { return Position{File: t.File, Line: t.Line} }
+func (t Token) position() Position { return Position{File: t.File, Line: t.Line, Column: t.Column} }
 
 func (t Token) brace(s string) bool { return !t.Quoted && t.Text == s }
 

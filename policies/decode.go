@@ -2,9 +2,11 @@ package policies
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // decoder makes a [Policy] from nodes. It notes every mistake and goes on, and it
@@ -26,12 +28,38 @@ type member struct {
 
 // decodePolicy reads the tree that a front end made. Its error is [Diagnostics].
 func decodePolicy(root *node) (*Policy, error) {
+	return finish(decodeNodes(root))
+}
+
+// decodeNodes reads what can be read, and says what cannot.
+func decodeNodes(root *node) (*Policy, Diagnostics) {
 	d := decoder{source: make(positions)}
-	p := d.policy(root)
-	if len(d.diags) > 0 {
-		return nil, d.diags.sorted()
+	return d.policy(root), d.diags
+}
+
+// finish returns the policy if its form is right. If not, it adds what is wrong
+// with the meaning of the rest, so that a file's mistakes are told all at once;
+// but not what only follows from a field that could not be read.
+func finish(p *Policy, form Diagnostics) (*Policy, error) {
+	if len(form) == 0 {
+		return p, nil
 	}
-	return p, nil
+	all := form
+	meaning, _ := errors.AsType[Diagnostics](p.Validate())
+	for _, m := range meaning {
+		if !slices.ContainsFunc(form, func(f Diagnostic) bool { return f.covers(m) }) {
+			all = append(all, m)
+		}
+	}
+	return nil, all.sorted()
+}
+
+// covers says whether the other diagnostic is of the same field, or of a part of
+// it. A route as a whole covers none of its parts: what it is faulted for is a word
+// that it does not know.
+func (d Diagnostic) covers(other Diagnostic) bool {
+	return d.Path == other.Path ||
+		strings.Count(d.Path, ".") > 1 && strings.HasPrefix(other.Path, d.Path+".")
 }
 
 // sorted puts diagnostics into the order of the file.

@@ -83,7 +83,7 @@ func TestUnmarshalJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(`null`), &p); err != nil || p.Mode != Observe {
 		t.Errorf("null is a no-op by convention, got %+v, %v", p, err)
 	}
-	err := json.Unmarshal([]byte(`{"policy": {"mode": "enforce", "routes": [{"name": "a", "cash": "5m"}]}}`), &struct {
+	err := json.Unmarshal([]byte(`{"policy": {"mode": "enforce", "routes": [{"name": "a", "match": {"paths": ["/*"]}, "cache": "5m", "cash": "5m"}]}}`), &struct {
 		Policy *Policy `json:"policy"`
 	}{})
 	if want := `routes.a: unknown key "cash"; did you mean "cache"?`; err == nil || err.Error() != want {
