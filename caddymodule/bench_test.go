@@ -41,7 +41,7 @@ func benched(b *testing.B, serves string) *Handler {
 		b.Fatal(err)
 	}
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
-	h := &Handler{workers: newWorkers(), placed: new(atomic.Pointer[place]), metrics: processMetrics, ID: "bench"}
+	h := &Handler{workers: newWorkers(nil), placed: new(atomic.Pointer[place]), metrics: processMetrics, ID: "bench"}
 	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zapcore.InfoLevel))
 	h.audit = audit.New(h.logger, audit.Options{Serves: sampling})
 	if err := h.provisionLimits(); err != nil {

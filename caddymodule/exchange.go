@@ -5,11 +5,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
@@ -119,9 +119,25 @@ func (x *exchange) makeKey() bool {
 		}
 	}
 	x.parts.Server = x.h.place(serverOf(x.r))
+	// Where handlers below look for files. Without these a fill would look in
+	// the working directory.
+	x.parts.Root, x.parts.FileSystem = variable(x.r, rootVar), variable(x.r, fileSystemVar)
 	x.keyBytes = x.parts.AppendKey(x.keyBytes[:0])
 	x.key = policies.Digest(x.keyBytes)
 	return x.to(keyed)
+}
+
+// What the directives root and fs set.
+const (
+	rootVar       = "root"
+	fileSystemVar = "fs"
+)
+
+func variable(r *http.Request, name string) string {
+	if v := caddyhttp.GetVar(r.Context(), name); v != nil {
+		return caddy.ToString(v)
+	}
+	return ""
 }
 
 func serverOf(r *http.Request) *caddyhttp.Server {
@@ -156,12 +172,6 @@ func (x *exchange) job() *job {
 // own gives the visitor the origin's answer to their own, untouched request.
 func (x *exchange) own(outcome Outcome, reasons ...policies.Reason) error {
 	x.ownPhase(outcome, reasons)
-	if slices.Contains(reasons, policies.ReasonUpgrade) {
-		// A tunnel or a stream: no writer of ours stands in its way.
-		err := x.next.ServeHTTP(x.w, x.r)
-		x.to(answered)
-		return err
-	}
 	return x.answer(0, nil)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,8 +44,11 @@ type fill struct {
 	// it; ended when the fill has ended. After ended, err says whether the
 	// response is complete.
 	begun, ended chan struct{}
-	received     time.Time
-	err          error
+	// settled is set by the final head, or by an end before it: whichever comes
+	// first. A head that comes after the end is none.
+	settled  atomic.Bool
+	received time.Time
+	err      error
 }
 
 var (
@@ -96,12 +100,8 @@ func (f *fill) watch(unloaded context.Context, next caddyhttp.Handler, r *http.R
 // being given goes on, for them alone and not to be stored: a bound of ours is no
 // reason to break their response off.
 func (f *fill) expire() (goesOn bool) {
-	select {
-	case <-f.begun:
-		if f.spool.forgo(policies.ReasonFillAborted) {
-			return true
-		}
-	default:
+	if !f.settled.CompareAndSwap(false, true) && f.spool.forgo(policies.ReasonFillAborted) {
+		return true
 	}
 	f.cancel()
 	return false
@@ -184,6 +184,9 @@ func (w *fillWriter) WriteHeader(status int) {
 		w.informational = append(w.informational, w.header.Clone())
 		return
 	}
+	if !w.fill.settled.CompareAndSwap(false, true) {
+		return
+	}
 	w.wroteFinal = true
 	w.status = status
 	w.final = w.header.Clone()
@@ -194,6 +197,9 @@ func (w *fillWriter) WriteHeader(status int) {
 func (w *fillWriter) Write(p []byte) (int, error) {
 	if !w.wroteFinal {
 		w.WriteHeader(http.StatusOK)
+	}
+	if !w.wroteFinal {
+		return 0, errAbandoned
 	}
 	w.written += int64(len(p))
 	return w.fill.spool.Write(p)
@@ -275,6 +281,12 @@ func canonicalRequest(ctx context.Context, parts *policies.Parts, server *caddyh
 	r.RequestURI = r.URL.RequestURI()
 	// What the request is now is what handlers below will see as the original.
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+	if c.Root != "" {
+		caddyhttp.SetVar(r.Context(), rootVar, c.Root)
+	}
+	if c.FileSystem != "" {
+		caddyhttp.SetVar(r.Context(), fileSystemVar, c.FileSystem)
+	}
 	r.URL, r.RequestURI = u, u.RequestURI()
 	return r
 }

@@ -18,6 +18,10 @@ const nestedVar = "cacheward"
 // object, the origin's answer to their own untouched request, or, with admission
 // once, the fill that they caused. It reads in the order of the design.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		// An error's page is nobody else's, whoever makes it and permits it.
+		return next.ServeHTTP(&ownWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}, r)
+	}
 	if caddyhttp.GetVar(r.Context(), nestedVar) != nil {
 		return next.ServeHTTP(w, r) // the outermost handler decides, once
 	}
@@ -58,18 +62,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		case object.Fresh(now):
 			return x.serve(object, OutcomeHit)
 		case now.Before(object.Expires.Add(object.StaleWhileRevalidate)):
-			if _, refused := h.shared.refusals.Lookup(x.key); !refused {
+			if x.unshareable() == nil {
 				h.refresh(x.job())
 			}
 			return x.serve(object, OutcomeStale)
 		}
 		x.stale = object // good only for when the origin fails
 	}
-	if reason, known := h.shared.refusals.Lookup(x.key); known {
-		return x.own(OutcomePass, reason, policies.ReasonRememberedRefusal)
-	}
-	if x.rule.Corroborate && h.shared.suspensions.Suspended(x.rule.Space) {
-		return x.own(OutcomePass, policies.ReasonRouteDiverging)
+	if reasons := x.unshareable(); reasons != nil {
+		return x.own(OutcomePass, reasons...)
 	}
 	// 6 fill; 7 gate and 8 admit follow in judge.go
 	flight, leader := h.shared.flights.join(x.key)
@@ -87,14 +88,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return x.once(flight)
 }
 
+// unshareable says why the key is not to be filled now, if it is not.
+func (x *exchange) unshareable() []policies.Reason {
+	if reason, known := x.h.shared.refusals.Lookup(x.key); known {
+		return []policies.Reason{reason, policies.ReasonRememberedRefusal}
+	}
+	if x.rule.Corroborate && x.h.shared.suspensions.Suspended(x.rule.Space) {
+		return []policies.Reason{policies.ReasonRouteDiverging}
+	}
+	return nil
+}
+
 // landEarlier ends a flight that is not needed: another one may have landed after
 // this request had looked up, and before it asked for a flight of its own.
 func (x *exchange) landEarlier(f *flight) {
 	s := x.h.shared
 	if o, err := s.store.Get(x.key, x.keyBytes); err == nil && o != nil && o.Fresh(x.started) {
 		f.land(o)
-	} else if reason, known := s.refusals.Lookup(x.key); known {
-		f.land(nil, reason, policies.ReasonRememberedRefusal)
+	} else if reasons := x.unshareable(); reasons != nil {
+		f.land(nil, reasons...)
 	} else {
 		return
 	}

@@ -19,13 +19,13 @@ import (
 )
 
 // For how long a refusal is remembered at first. The gate's refusals double up
-// to store.MaxRefusal: they follow from the key alone, nobody can cause them. A
-// divergence from a visitor's own answer does not grow, because the visitor may
-// have caused it; a failing origin is asked again soon.
+// to store.MaxRefusal: they follow from the key alone, nobody can cause them. What
+// a visitor may have caused, by their own answer or by a header that is forwarded,
+// does not grow; an origin that fails or has enough for now is asked again soon.
 const (
-	gateRefusal       = 5 * time.Second
-	divergenceRefusal = 10 * time.Second
-	originRefusal     = time.Second
+	gateRefusal    = 5 * time.Second
+	visitorRefusal = 10 * time.Second
+	originRefusal  = time.Second
 )
 
 // maxRatio is how many bytes one encoded byte of a visitor's own answer may become.
@@ -49,6 +49,11 @@ func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer)
 	answer := gate.Answer{Status: own.head.Status, Header: httpcache.StoredFields(own.head.Header), Body: own.body}
 	if d := gate.Compare(answer, fill.answer()); d != nil {
 		h.refuseVisitor(j, f, fill, d, []policies.Reason{policies.ReasonDivergent})
+		if h.shared.suspensions.Last(j.rule.Space) && h.repeats(j, f, fill) {
+			h.shared.suspensions.Admitted(j.rule.Space) // visitors made the difference
+			return
+		}
+		h.diverged(j, d)
 		return
 	}
 	if reasons := gate.Check(own.head, h.gateRules(j, own.received, false)); reasons != nil {
@@ -67,6 +72,16 @@ func requestError(status int) bool {
 	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
 		http.StatusRequestURITooLong, http.StatusExpectationFailed, http.StatusMisdirectedRequest,
 		http.StatusTooEarly, http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	}
+	return status >= 500
+}
+
+// momentary says whether a status tells of the moment alone. All fills seem to
+// come from one client, so it is the first to meet a rate limit.
+func momentary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
 	return status >= 500
@@ -102,6 +117,7 @@ func (h *Handler) compareFills(j *job, f *flight, first *fill) {
 	}
 	if d := gate.Compare(first.answer(), second.answer()); d != nil {
 		h.refuseKey(j, f, second, d, []policies.Reason{policies.ReasonDivergent})
+		h.diverged(j, d)
 		return
 	}
 	h.admit(j, f, second)
@@ -112,6 +128,9 @@ func (h *Handler) compareFills(j *job, f *flight, first *fill) {
 func (h *Handler) judgeOnce(j *job, f *flight, fill *fill, gated chan<- []policies.Reason) {
 	defer h.shared.flights.leave(f)
 	defer fill.spool.release()
+	if gated != nil {
+		defer close(gated)
+	}
 	if h.passes(j, f, fill, gated) {
 		h.admit(j, f, fill)
 	}
@@ -294,13 +313,18 @@ func (h *Handler) newObject(j *job, fill *fill, body []byte) *store.Object {
 // That follows from the key alone, so the refusal is remembered for longer each
 // time, and what was stored under the key, now proved not to be shareable, goes.
 func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
-	switch first := reasons[0]; first {
-	case policies.ReasonFillAborted, policies.ReasonMemoryFull:
-		// Says nothing about the key.
-	case policies.ReasonOriginError, policies.ReasonTruncated:
+	switch first := reasons[0]; {
+	case first == policies.ReasonMemoryFull, first == policies.ReasonFillAborted && h.workers.ctx.Err() != nil:
+		// Says nothing about the key; aborted by a reload, not by the time limit.
+	case first == policies.ReasonFillAborted, first == policies.ReasonOriginError, first == policies.ReasonTruncated,
+		momentary(fill.writer.status):
 		h.shared.refusals.Remember(j.key, first, originRefusal, false)
 	default:
-		h.shared.refusals.Remember(j.key, first, gateRefusal, true)
+		if len(j.parts.Forwarded()) > 0 { // the visitor had a say in it
+			h.shared.refusals.Remember(j.key, first, visitorRefusal, false)
+		} else {
+			h.shared.refusals.Remember(j.key, first, gateRefusal, true)
+		}
 		if err := h.shared.store.Delete(j.key); err != nil {
 			h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
 		}
@@ -312,7 +336,7 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 // visitor may have caused that, so it is not remembered for longer each time and
 // does no harm to what is stored.
 func (h *Handler) refuseVisitor(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
-	h.shared.refusals.Remember(j.key, reasons[0], divergenceRefusal, false)
+	h.shared.refusals.Remember(j.key, reasons[0], visitorRefusal, false)
 	h.refused(j, f, fill, d, reasons)
 }
 
@@ -325,7 +349,25 @@ func (h *Handler) refused(j *job, f *flight, fill *fill, d *gate.Divergence, rea
 		rec.Event, rec.Difference = audit.EventDiverge, difference{d}
 	}
 	h.recordFill(j, fill, rec)
-	if d != nil && h.shared.suspensions.Diverged(j.rule.Space) {
+}
+
+// diverged counts a divergence of the route's pages.
+func (h *Handler) diverged(j *job, d *gate.Divergence) {
+	if h.shared.suspensions.Diverged(j.rule.Space) {
 		h.warnSuspended(j, d)
 	}
+}
+
+// repeats says whether another fill is the same as the first one. A visitor can make
+// their own answer differ; they must not thereby suspend the route for everybody, so
+// the last divergence before that is tried without them.
+func (h *Handler) repeats(j *job, f *flight, first *fill) bool {
+	second := h.startFill(j, false, f.overflowed)
+	defer second.stop()
+	<-second.begun
+	if h.checkHead(j, second) != nil {
+		return false
+	}
+	<-second.ended
+	return h.checkBody(j, second) == nil && gate.Compare(first.answer(), second.answer()) == nil
 }

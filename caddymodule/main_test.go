@@ -94,6 +94,7 @@ func startEdgeWith(t testing.TB, globals, site string) *edge {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1000}
 	e := &edge{t: t, globals: globals, client: &http.Client{
 		Transport:     transport,
+		Timeout:       3 * patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	caddyLog.reset()

@@ -33,6 +33,11 @@ func init() {
 // In the Caddyfile its place is before `invoke`: after authentication and header
 // clean-up, so that a hit can skip neither; inside `encode` and `templates`, so
 // that identity bytes are stored; before everything that answers.
+//
+// What `handle_errors` makes of an error that came through this handler leaves as
+// private, no-store too, but for the fields that it adds itself. Where another
+// upstream makes the error pages, put a `cacheward` without a block before it: in
+// error routes the handler stores nothing and removes what permits storing.
 type Handler struct {
 	// ID tells this handler from others in front of other upstreams. It is part
 	// of every key. It must be given where a hand-written JSON config has more than
@@ -90,7 +95,8 @@ type Limits struct {
 	// Wait is how long a request waits for the verdict on another's fill before
 	// it goes to the origin itself. Default: 10s.
 	Wait caddy.Duration `json:"wait,omitempty"`
-	// FillTimeout is how long a fill may take. Default: 60s.
+	// FillTimeout is how long a fill may take. A visitor who is being given it
+	// by then gets the rest, but it is not stored. Default: 60s.
 	FillTimeout caddy.Duration `json:"fill_timeout,omitempty"`
 }
 
@@ -119,7 +125,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the policy and opens what outlives the config.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.workers = newWorkers()
+	h.workers = newWorkers(h.recordPanic)
 	h.placed = new(atomic.Pointer[place])
 	app, err := ctx.App("cacheward")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // may hold an error back, so that a stale object can be served instead.
 type ownWriter struct {
 	*caddyhttp.ResponseWriterWrapper
-	cache httpcache.Status
+	cache httpcache.Status // empty: it has been said already
 
 	wroteFinal bool
 	status     int
@@ -76,8 +76,10 @@ func (w *ownWriter) WriteHeader(status int) {
 		delete(h, "Set-Cookie")
 	}
 	httpcache.Forbid(h)
-	w.cache.FwdStatus = status
-	w.cache.Append(h)
+	if w.cache.Fwd != "" {
+		w.cache.FwdStatus = status
+		w.cache.Append(h)
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -79,6 +80,12 @@ func (h *Handler) recordFault(route string, reason policies.Reason, err error) {
 		Event: audit.EventFault, Route: route, Outcome: string(OutcomeFault),
 		Reasons: []policies.Reason{reason}, Err: err,
 	}, nil)
+}
+
+// recordPanic is recordFault for a panic while a fill was being judged. Those who
+// wait for the verdict go on with their own requests.
+func (h *Handler) recordPanic(v any) {
+	h.recordFault("", policies.ReasonInternalFault, fmt.Errorf("panic while judging: %v\n%s", v, debug.Stack()))
 }
 
 // warnSuspended says once, loudly, that a route is not what its policy takes it

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
@@ -23,7 +25,7 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	copyFields(h, o.Header)
 	ttl := o.TTL(now)
 	h["Age"] = []string{strconv.FormatInt(int64(o.Age(now)/time.Second), 10)}
-	if d := x.rule.Downstream; d != nil && outcome != OutcomeStale && !personal {
+	if d := x.rule.Downstream; d != nil && outcome != OutcomeStale && !personal && !remade(x.w) {
 		httpcache.Permit(h, permission(d, ttl, o.Age(now)))
 	} else {
 		httpcache.Forbid(h)
@@ -48,6 +50,21 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	x.size = int64(n)
 	_ = err // the visitor left; there is nobody to tell
 	return nil
+}
+
+// remade says whether a handler above holds the answer back to make another one of
+// it, as templates and intercept do: perhaps one for this visitor alone.
+func remade(w http.ResponseWriter) bool {
+	for {
+		if rec, ok := w.(caddyhttp.ResponseRecorder); ok && rec.Buffer() != nil {
+			return true
+		}
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = outer.Unwrap()
+	}
 }
 
 // permission is what is left of the route's and the object's lifetimes. Caches
@@ -143,7 +160,11 @@ func (x *exchange) once(f *flight) error {
 		return x.own(OutcomePass, policies.ReasonFillAborted)
 	}
 	select {
-	case reasons := <-gated:
+	case reasons, judged := <-gated:
+		if !judged { // a panic
+			fill.stop()
+			return x.own(OutcomeFault, policies.ReasonInternalFault)
+		}
 		if reasons != nil {
 			return x.own(OutcomeFill, reasons...)
 		}

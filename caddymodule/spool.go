@@ -134,11 +134,25 @@ func (s *spool) makeRoom() bool {
 			continue
 		}
 		if consumed > spoolWindow {
-			s.buf = append([]byte(nil), s.buf[consumed:]...)
-			s.base = s.pos
+			s.drop(consumed)
 		}
 		return true
 	}
+}
+
+// drop forgets bytes that the reader has had. What is left is a window, so the
+// memory for a body that was to be stored goes back at once: a long download must
+// not keep others from being filled. The lock is held.
+func (s *spool) drop(n int64) {
+	rest := s.buf[n:]
+	s.base += n
+	if cap(s.buf) <= 4*spoolWindow {
+		s.buf = s.buf[:copy(s.buf, rest)]
+		return
+	}
+	s.buf = append(make([]byte, 0, 2*spoolWindow), rest...)
+	s.budget.give(s.held)
+	s.held = 0
 }
 
 // forgo says that the body may not be stored any more, for this reason. It is false

@@ -218,6 +218,9 @@ func TestSpoolWindow(t *testing.T) {
 			if ahead := written - len(got); written > limit && ahead > spoolWindow+piece {
 				t.Errorf("past the limit the writer is %d bytes ahead; a window is %d", ahead, spoolWindow)
 			}
+			if used := b.used.Load(); len(got) > limit && used != 0 {
+				t.Errorf("past the limit %d bytes are kept from other fills", used)
+			}
 			return len(p), nil
 		})
 		if err := s.copyTo(t.Context(), slow, noFlush); err != nil {

@@ -8,18 +8,21 @@ import (
 )
 
 // workers are the goroutines that outlive requests. They have an owner, which can
-// end them: no fill runs longer than the config that began it, save by a bound.
+// end them: no fill runs longer than the config that began it, save by a bound,
+// and save one that a visitor is being given, which is theirs from then on.
 type workers struct {
 	ctx    context.Context // of everything they do
 	cancel context.CancelFunc
+	// panicked is told of a panic, which ends the worker and not the process.
+	panicked func(v any)
 
 	mu     sync.RWMutex
 	closed bool
 	wg     sync.WaitGroup
 }
 
-func newWorkers() *workers {
-	w := new(workers)
+func newWorkers(panicked func(v any)) *workers {
+	w := &workers{panicked: panicked}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -31,7 +34,14 @@ func (w *workers) run(fn func()) bool {
 	if w.closed {
 		return false
 	}
-	w.wg.Go(fn)
+	w.wg.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				w.panicked(v)
+			}
+		}()
+		fn()
+	})
 	return true
 }
 

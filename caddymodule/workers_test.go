@@ -10,7 +10,7 @@ import (
 
 func TestWorkersStopWaitsForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorkers()
+		w := newWorkers(nil)
 		ended := false
 		if !w.run(func() {
 			<-w.ctx.Done()
@@ -30,7 +30,7 @@ func TestWorkersStopWaitsForThem(t *testing.T) {
 
 func TestWorkersStopIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorkers()
+		w := newWorkers(nil)
 		w.run(func() { time.Sleep(time.Minute) })
 		began := time.Now()
 		if err := w.stop(5 * time.Second); err == nil {
@@ -45,7 +45,7 @@ func TestWorkersStopIsBounded(t *testing.T) {
 }
 
 func TestWorkersStoppedTakeNoWork(t *testing.T) {
-	w := newWorkers()
+	w := newWorkers(nil)
 	for range 2 { // Cleanup may run twice
 		if err := w.stop(time.Minute); err != nil {
 			t.Fatalf("stop: %v", err)
@@ -60,7 +60,7 @@ func TestWorkersStoppedTakeNoWork(t *testing.T) {
 // nothing is accepted afterwards.
 func TestWorkersStopUnderRace(t *testing.T) {
 	for range 50 {
-		w := newWorkers()
+		w := newWorkers(nil)
 		var accepted, ended atomic.Int64
 		var wg sync.WaitGroup
 		for range 8 {

@@ -33,7 +33,7 @@ type Rule struct {
 	// StripSetCookie: nobody gets a cookie from this route.
 	StripSetCookie bool
 	// Downstream is nil where caches further on get no permission: where the route
-	// gives none, and where it keys a header that makes a visitor a person or a glob
+	// gives none, and where it keys or varies on a header of a person, or on a glob
 	// of headers. Vary cannot name the glob, and several CDNs ignore Vary.
 	Downstream *Downstream
 	// Digest changes with anything that changes what the rule keys, admits or

@@ -93,8 +93,8 @@ type headerTable struct {
 	globs    []headerGlob   // declared ones, the strictest first
 	prefixes []headerPrefix // of the built-in lists
 	others   headerDisposition
-	// personal: the route keys a header that makes a visitor a person, or a glob,
-	// of which no Vary can say what it stands for.
+	// personal: the route keys or varies on a header that makes a visitor a person,
+	// or on a glob, of which no Vary can say what it stands for.
 	personal bool
 }
 
@@ -164,10 +164,9 @@ func (t *headerTable) declare(pattern string, d headerDisposition) {
 }
 
 func (t *headerTable) declareAll(in *HeaderInputs) {
+	t.personal = slices.ContainsFunc(in.Vary, t.isPersonal)
 	for _, k := range in.Key {
-		if strings.Contains(k.Name, "*") || t.find(http.CanonicalHeaderKey(k.Name)).reason == ReasonIdentity {
-			t.personal = true
-		}
+		t.personal = t.personal || t.isPersonal(k.Name)
 		t.declare(k.Name, headerDisposition{verb: Key, values: k.Values})
 	}
 	for _, f := range in.Forward {
@@ -186,6 +185,11 @@ func (t *headerTable) declareAll(in *HeaderInputs) {
 			t.declare(name, list.headerDisposition)
 		}
 	}
+}
+
+// isPersonal is asked of a name before it is declared.
+func (t *headerTable) isPersonal(name string) bool {
+	return strings.Contains(name, "*") || t.find(http.CanonicalHeaderKey(name)).reason == ReasonIdentity
 }
 
 // find returns the disposition of a canonical field name: that of the name if it

@@ -25,6 +25,10 @@ type Parts struct {
 	// handlers below may still choose. Empty if there was none.
 	OriginalPath string
 
+	// Root and FileSystem say where handlers below find files. Empty if no handler
+	// above has said so.
+	Root, FileSystem string
+
 	// Params are the keyed parameters as they stood in the query: name=value,
 	// undecoded, in the visitor's order.
 	Params []string
@@ -71,13 +75,13 @@ func (p *Parts) Forwarded() []Field { return p.forwarded }
 
 // keyVersion changes whenever the encoding or the meaning of a part does, so
 // that two versions of the program never read each other's keys.
-const keyVersion = 1
+const keyVersion = 2
 
 // AppendKey appends the key's encoding: every part with its length before it, so
 // that no value can imitate another part, whatever bytes it is made of.
 func (p *Parts) AppendKey(dst []byte) []byte {
 	dst = append(dst, keyVersion)
-	for _, s := range [...]string{p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath} {
+	for _, s := range [...]string{p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.Root, p.FileSystem} {
 		dst = appendString(dst, s)
 	}
 	if p.EmptyQuery {
@@ -117,6 +121,8 @@ type Canonical struct {
 	Header                                      http.Header
 	// OriginalPath is for handlers that ask what was there before a rewrite.
 	OriginalPath string
+	// Root and FileSystem are for handlers that answer with files.
+	Root, FileSystem string
 }
 
 // What every canonical request says of itself. An origin that chooses by these
@@ -140,6 +146,8 @@ func (p *Parts) Canonical() Canonical {
 		ForceQuery:  p.EmptyQuery,
 
 		OriginalPath: p.OriginalPath,
+		Root:         p.Root,
+		FileSystem:   p.FileSystem,
 		Header: http.Header{
 			"User-Agent":      {canonicalUserAgent},
 			"Accept":          {canonicalAccept},

@@ -32,7 +32,8 @@ func decodeKey(key []byte) (Parts, error) {
 	if d.byte() != keyVersion {
 		return Parts{}, errors.New("unknown version")
 	}
-	p := Parts{Space: d.string(), Server: d.string(), Scheme: d.string(), Host: d.string(), EscapedPath: d.string(), OriginalPath: d.string()}
+	p := Parts{Space: d.string(), Server: d.string(), Scheme: d.string(), Host: d.string(), EscapedPath: d.string(), OriginalPath: d.string(),
+		Root: d.string(), FileSystem: d.string()}
 	switch d.byte() {
 	case 0:
 	case 1:
@@ -109,6 +110,8 @@ func partsGenerator() *rapid.Generator[Parts] {
 			Space: hostile().Draw(t, "space"),
 
 			OriginalPath: hostile().Draw(t, "original"),
+			Root:         hostile().Draw(t, "root"),
+			FileSystem:   hostile().Draw(t, "file system"),
 			Server:       hostile().Draw(t, "server"),
 			Scheme:       hostile().Draw(t, "scheme"),
 			Host:         hostile().Draw(t, "host"),
@@ -125,7 +128,7 @@ func partsGenerator() *rapid.Generator[Parts] {
 func sameParts(a, b Parts) bool {
 	text := func(p Parts) string {
 		p.forwarded = nil
-		return fmt.Sprintf("%q %q %q %q %q %q %v %q %q %q", p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.EmptyQuery, p.Params, p.Cookies, p.Headers)
+		return fmt.Sprintf("%q %q %q %q %q %q %q %q %v %q %q %q", p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.Root, p.FileSystem, p.EmptyQuery, p.Params, p.Cookies, p.Headers)
 	}
 	return text(a) == text(b)
 }
@@ -191,6 +194,7 @@ func TestKeyIsNotImitated(t *testing.T) {
 		"other order":             vary(func(p *Parts) { p.Params = []string{"b", "a"} }),
 		"query in the path":       vary(func(p *Parts) { p.EscapedPath = "/a?a&b" }),
 		"path in the host":        vary(func(p *Parts) { p.Host, p.EscapedPath = "example.com/a", "" }),
+		"original and root moved": vary(func(p *Parts) { p.OriginalPath, p.Root = "", "/a" }),
 		"path and original moved": vary(func(p *Parts) { p.EscapedPath, p.OriginalPath = "", "/a" }),
 		"space and server moved":  vary(func(p *Parts) { p.Space, p.Server = "", "sv" }),
 		"other scheme":            vary(func(p *Parts) { p.Scheme = "http" }),

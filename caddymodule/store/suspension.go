@@ -78,6 +78,14 @@ func (s *Suspensions) Diverged(route string) (suspendedNow bool) {
 	return !d.until.IsZero()
 }
 
+// Last reports whether one more divergence would suspend the route.
+func (s *Suspensions) Last(route string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, _ := s.current(route, time.Now())
+	return d.until.IsZero() && d.count+1 >= s.after
+}
+
 // Admitted notes that a response of the route was admitted, so that divergences
 // are counted from none again. A suspension runs its time all the same: a fill
 // that was under way does not end it.

@@ -165,3 +165,17 @@ func TestNewSuspensionsRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestSuspensionsLast: it tells of the divergence that suspends before it comes.
+func TestSuspensionsLast(t *testing.T) {
+	s, err := NewSuspensions(3, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{false, false, true, false} {
+		if got := s.Last("route"); got != want {
+			t.Errorf("after %d divergences: %v", i, got)
+		}
+		s.Diverged("route")
+	}
+}
