@@ -26,6 +26,7 @@ type handlers struct {
 	named     map[string]int // ID to instance
 	instances map[int]struct{}
 	unnamed   int // handlers of hand-written JSON without an ID
+	starts    []func() error
 }
 
 // CaddyModule returns the Caddy module information.
@@ -63,6 +64,13 @@ func (a *handlers) register(h *Handler) (space string, err error) {
 	return "no:" + strconv.Itoa(h.Instance), nil
 }
 
+// atStart has fn called when the whole config has been accepted.
+func (a *handlers) atStart(fn func() error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.starts = append(a.starts, fn)
+}
+
 // count is how many directives without an ID there are.
 func (a *handlers) count() int {
 	a.mu.Lock()
@@ -93,8 +101,15 @@ type place struct {
 	text   string
 }
 
-// Start implements caddy.App.
-func (*App) Start() error { return nil }
+// Start applies what changes things that the config before shares.
+func (a *App) Start() error {
+	for _, fn := range a.handlers.starts {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Stop implements caddy.App.
 func (*App) Stop() error { return nil }

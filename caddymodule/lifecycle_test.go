@@ -159,6 +159,11 @@ func TestFailedReload(t *testing.T) {
 	if err := os.Remove(missing); err != nil {
 		t.Fatal(err)
 	}
+	limits := func() [3]int64 {
+		s := theShared(t)
+		return [3]int64{s.store.Stats().Limit, s.flights.max.Load(), s.budget.limit.Load()}
+	}
+	before := limits()
 	goodJSON, err := siteConfig("", good)
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +177,9 @@ func TestFailedReload(t *testing.T) {
 		{"bad store", bytes.Replace(goodJSON, []byte(`"handler":"cacheward"`), []byte(`"handler":"cacheward","store":{"backend":"memory","size":1}`), 1)},
 		{"negative limit", bytes.Replace(goodJSON, []byte(`"handler":"cacheward"`), []byte(`"handler":"cacheward","limits":{"max_fills":-1}`), 1)},
 		{"another handler", bytes.Replace(goodJSON, []byte(`"handler":"reverse_proxy"`), []byte(`"handler":"reverse_proxy","load_balancing":{"selection_policy":{"policy":"none"}}`), 1)},
+		{"another handler, after other limits", bytes.Replace(bytes.Replace(goodJSON,
+			[]byte(`"handler":"reverse_proxy"`), []byte(`"handler":"reverse_proxy","load_balancing":{"selection_policy":{"policy":"none"}}`), 1),
+			[]byte(`"handler":"cacheward"`), []byte(`"handler":"cacheward","limits":{"max_fills":3,"fill_memory":5},"store":{"backend":"memory","size":2000000}`), 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if bytes.Equal(test.config, goodJSON) {
@@ -182,6 +190,9 @@ func TestFailedReload(t *testing.T) {
 			}
 			if got, _ := pool.References("memory:default"); got != refs {
 				t.Errorf("%d references; %d were expected", got, refs)
+			}
+			if got := limits(); got != before {
+				t.Errorf("limits of the store, fills and memory are %v, were %v", got, before)
 			}
 			if got := e.ok("/"); !got.hit() || got.body != pageText {
 				t.Errorf("%q (%s)", got.body, got.header.Get("Cache-Status"))

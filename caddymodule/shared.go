@@ -80,7 +80,7 @@ func (h *Handler) openShared(ctx caddy.Context) error {
 		return err
 	}
 	key := provider.StoreKey()
-	loaded, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return newShared(provider) })
+	loaded, open, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return newShared(provider) })
 	if err != nil {
 		return fmt.Errorf("opening the store %q: %w", key, err)
 	}
@@ -90,11 +90,20 @@ func (h *Handler) openShared(ctx caddy.Context) error {
 		return fmt.Errorf("store %q is a %T", key, loaded)
 	}
 	h.shared = s
-	s.flights.max.Store(int64(h.Limits.MaxFills))
-	s.budget.limit.Store(h.Limits.FillMemory)
-	if err := provider.TuneStore(s.store); err != nil {
-		return fmt.Errorf("tuning the store %q: %w", key, err)
+	tune := func() error {
+		s.flights.max.Store(int64(h.Limits.MaxFills))
+		s.budget.limit.Store(h.Limits.FillMemory)
+		if err := provider.TuneStore(s.store); err != nil {
+			return fmt.Errorf("tuning the store %q: %w", key, err)
+		}
+		return nil
 	}
+	if !open {
+		return tune()
+	}
+	// Another config is serving from it, and goes on doing so if this one turns
+	// out not to load.
+	h.others.atStart(tune)
 	return nil
 }
 
