@@ -26,7 +26,7 @@ func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 // benched is a handler without Caddy around it.
 func benched(b *testing.B, serves string) *Handler {
 	b.Helper()
-	p := &policies.Policy{
+	return benchedUnder(b, serves, &policies.Policy{
 		Identity: &policies.Identity{Cookies: []string{"session", "remember_*"}},
 		Routes: []policies.Route{{
 			Name:    "page",
@@ -35,7 +35,11 @@ func benched(b *testing.B, serves string) *Handler {
 			Params:  &policies.Inputs{Key: []string{"ref"}, Strip: []string{"@analytics"}},
 			Cookies: &policies.Inputs{Strip: []string{"@analytics"}},
 		}},
-	}
+	})
+}
+
+func benchedUnder(b *testing.B, serves string, p *policies.Policy) *Handler {
+	b.Helper()
 	sampling, err := audit.ParseSampling(serves)
 	if err != nil {
 		b.Fatal(err)
@@ -127,7 +131,7 @@ var serverHeader = []string{"Caddy"}
 
 // BenchmarkHit is the handler alone: no server, no connection.
 func BenchmarkHit(b *testing.B) {
-	for _, size := range []int{4 << 10, 64 << 10} {
+	for _, size := range []int{1 << 10, 4 << 10, 64 << 10} {
 		for _, serves := range []string{"none", "all"} {
 			b.Run(fmt.Sprintf("%dKiB/audit=%s", size>>10, serves), func(b *testing.B) {
 				h := benched(b, serves)

@@ -153,16 +153,22 @@ func TestEveryOptionInBothFormats(t *testing.T) {
 	if err := json.Unmarshal(object["store"], &m); err != nil || m.Backend != "memory" {
 		t.Fatalf("store is %s: %v", object["store"], err)
 	}
+	landing, news := h.Policy.Routes[0], h.Policy.Routes[1]
 	for name, v := range map[string]any{
 		"Handler": h, "Limits": *h.Limits, "Audit": *h.Audit, "Memory": m.Memory, "Policy": *h.Policy,
-		"Identity": *h.Policy.Identity, "Route": h.Policy.Routes[0], "Match": h.Policy.Routes[0].Match,
-		"Cache": h.Policy.Routes[0].Cache, "Params": *h.Policy.Routes[0].Params,
-		"Downstream": *h.Policy.Routes[0].Downstream,
+		"Identity": *h.Policy.Identity, "Match": landing.Match, "Cache": landing.Cache, "Params": *landing.Params,
+		"Downstream": *landing.Downstream, "Targeted": *news.Targeted, "Vouch": *news.Vouch,
 	} {
 		for i, value := range fieldsOf(v) {
 			if value.IsZero() {
 				t.Errorf("%s.%s is not set from the Caddyfile", name, reflect.TypeOf(v).Field(i).Name)
 			}
+		}
+	}
+	// Some options of a route exclude others, so it takes two to set them all.
+	for i, value := range fieldsOf(landing) {
+		if value.IsZero() && fieldsOf(news)[i].IsZero() {
+			t.Errorf("Route.%s is not set from the Caddyfile", reflect.TypeOf(landing).Field(i).Name)
 		}
 	}
 	again, err := json.Marshal(&h)

@@ -36,7 +36,15 @@ type exchange struct {
 	parts    policies.Parts
 	keyBytes []byte
 	key      store.Key
-	stale    *store.Object
+	demands  httpcache.RequestDirectives
+	// at is where the response is stored or would be: under the key, or, if
+	// variants of it are known, where this request's is.
+	at         store.Key
+	variant    bool
+	sent       store.Sent // sentField, bound once
+	authorized bool       // has Authorization, on a route that shares in spite of it
+	waited     bool
+	stale      *store.Object // not to be reused without validation
 
 	// For the record.
 	event      audit.Event
@@ -50,7 +58,11 @@ type exchange struct {
 	rec        audit.Record // here, so that it is reused as well
 }
 
-var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.sent = x.sentField
+	return x
+}}
 
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) *exchange {
 	x := exchanges.Get().(*exchange)
@@ -79,7 +91,7 @@ func (x *exchange) end() {
 	x.record()
 	parts, keyBytes := x.parts, x.keyBytes[:0]
 	parts.Reset()
-	*x = exchange{parts: parts, keyBytes: keyBytes}
+	*x = exchange{parts: parts, keyBytes: keyBytes, sent: x.sent}
 	exchanges.Put(x)
 }
 
@@ -145,30 +157,6 @@ func serverOf(r *http.Request) *caddyhttp.Server {
 	return server
 }
 
-// job is what outlives the request: what a fill needs, and nothing of the visitor
-// but the parts of the key.
-type job struct {
-	rule   *policies.Rule
-	parts  *policies.Parts
-	path   string // decoded, for the gate
-	key    store.Key
-	bytes  string
-	next   caddyhttp.Handler
-	server *caddyhttp.Server
-}
-
-func (x *exchange) job() *job {
-	return &job{
-		rule:   x.rule,
-		parts:  x.parts.Clone(),
-		path:   x.req.Path,
-		key:    x.key,
-		bytes:  string(x.keyBytes),
-		next:   x.next,
-		server: serverOf(x.r),
-	}
-}
-
 // own gives the visitor the origin's answer to their own, untouched request.
 func (x *exchange) own(outcome Outcome, reasons ...policies.Reason) error {
 	x.ownPhase(outcome, reasons)
@@ -189,6 +177,16 @@ func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
 		cache:                 x.cacheStatus(),
 		holdErrors:            x.staleIfError(),
 		stripSetCookie:        x.rule.StripSetCookie && x.outcome != OutcomeBypass,
+	}
+	if x.rule.Relay {
+		ow.relays = x.relaysOwn
+	}
+	if changes(x.r.Method, http.StatusOK) {
+		ow.onHead = func(status int, h http.Header) {
+			if changes(x.r.Method, status) {
+				x.invalidate(h)
+			}
+		}
 	}
 	var err error
 	returned := false
@@ -250,10 +248,20 @@ func (x *exchange) failed(ow *ownWriter, err error) bool {
 	return ok && he.StatusCode >= 500
 }
 
+// originFailure is the error that a failed fill ends with for the visitor whose own
+// request it was.
+func originFailure(err error) error {
+	if _, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+		return err
+	}
+	return caddyhttp.Error(http.StatusBadGateway, err)
+}
+
 // staleIfError says whether there is an object that may stand in for a failing
 // origin (RFC 5861 §4).
 func (x *exchange) staleIfError() bool {
-	return x.stale != nil && time.Now().Before(x.stale.Expires.Add(x.stale.StaleIfError))
+	return x.stale != nil && !x.stale.NeverStale && !x.stale.NoCache && !x.demands.NoCache &&
+		time.Now().Before(x.stale.Expires.Add(x.stale.StaleIfError))
 }
 
 // forbid tells caches further on to keep what is about to be written to themselves:
@@ -264,18 +272,9 @@ func (x *exchange) forbid() {
 	x.cacheStatus().Append(h)
 }
 
-// cacheStatus is what RFC 9211 has for the outcome.
+// cacheStatus is what RFC 9211 has for the outcome of a request that went forward.
 func (x *exchange) cacheStatus() httpcache.Status {
-	s := httpcache.Status{Fwd: "miss"}
-	switch x.outcome {
-	case OutcomeBypass, OutcomeDeny, OutcomeFault:
-		s.Fwd = "bypass"
-	case OutcomeFill:
-		s.Fwd = "uri-miss"
-	}
-	if x.stale != nil {
-		s.Fwd = "stale"
-	}
+	s := httpcache.Status{Fwd: x.forward()}
 	if len(x.reasons) > 0 {
 		s.Detail = x.reasons[0].String()
 		if x.reasons[0] == policies.ReasonMethod {
@@ -283,6 +282,23 @@ func (x *exchange) cacheStatus() httpcache.Status {
 		}
 	}
 	return s
+}
+
+// forward is why the request went forward (RFC 9211 §2.2).
+func (x *exchange) forward() string {
+	switch {
+	case x.outcome == OutcomeBypass, x.outcome == OutcomeDeny, x.outcome == OutcomeFault:
+		return "bypass"
+	case x.stale != nil && x.stale.Fresh(x.started):
+		return "request" // it was good, but the request wanted another
+	case x.stale != nil:
+		return "stale"
+	case x.variant:
+		return "vary-miss"
+	case x.outcome == OutcomeFill, x.outcome == OutcomeCollapsed:
+		return "uri-miss"
+	}
+	return "miss"
 }
 
 func (x *exchange) ruleName() string {

@@ -49,7 +49,21 @@ type fill struct {
 	settled  atomic.Bool
 	received time.Time
 	err      error
+
+	// interim are the 1xx responses, for the visitor who caused the fill. Nil where
+	// there is none.
+	interim chan interim
 }
+
+// interim is a 1xx response (RFC 9110 §15.2).
+type interim struct {
+	status int
+	header http.Header
+}
+
+// maxInterim is how many interim responses wait for a visitor. Further ones are
+// dropped: they are hints.
+const maxInterim = 8
 
 var (
 	errNothingWritten = errors.New("cacheward: the handlers below wrote no response")
@@ -73,7 +87,11 @@ func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason
 		f.spool.attach()
 	}
 	f.writer = fillWriter{fill: f, header: make(http.Header)}
-	r := canonicalRequest(ctx, job.parts, job.server, &f.writer)
+	f.writer.head = job.head
+	if read {
+		f.interim = make(chan interim, maxInterim)
+	}
+	r := canonicalRequest(ctx, job, &f.writer)
 	caddyhttp.SetVar(r.Context(), nestedVar, true)
 	h.metrics.fills.WithLabelValues(job.rule.Name).Inc()
 	f.limit = time.AfterFunc(h.limits.fillTimeout, func() { f.expire() })
@@ -172,6 +190,7 @@ type fillWriter struct {
 	status        int
 	wroteFinal    bool
 	written       int64
+	head          bool // asked with HEAD: Content-Length tells of a body that is not sent
 }
 
 func (w *fillWriter) Header() http.Header { return w.header }
@@ -181,7 +200,14 @@ func (w *fillWriter) WriteHeader(status int) {
 		return
 	}
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
-		w.informational = append(w.informational, w.header.Clone())
+		header := w.header.Clone()
+		w.informational = append(w.informational, header)
+		if w.fill.interim != nil && gate.CheckInterim(header) == nil {
+			select {
+			case w.fill.interim <- interim{status, header}:
+			default:
+			}
+		}
 		return
 	}
 	if !w.fill.settled.CompareAndSwap(false, true) {
@@ -236,6 +262,9 @@ func (w *fillWriter) complete(ctx context.Context) error {
 	if !w.wroteFinal {
 		return errNothingWritten
 	}
+	if w.head {
+		return nil
+	}
 	return wholeBody(w.final, w.status, w.written)
 }
 
@@ -254,11 +283,21 @@ func wholeBody(h http.Header, status int, written int64) error {
 // canonicalRequest makes the http.Request of a fill from the key's parts and
 // nothing else; a cleaned clone of the visitor's request would still carry their
 // protocol version, address, original URI and TLS state.
-func canonicalRequest(ctx context.Context, parts *policies.Parts, server *caddyhttp.Server, w http.ResponseWriter) *http.Request {
-	c := parts.Canonical()
+func canonicalRequest(ctx context.Context, job *job, w http.ResponseWriter) *http.Request {
+	c := job.parts.Canonical()
 	u := canonicalURL(c, c.EscapedPath)
-	for _, f := range parts.Forwarded() {
+	for _, f := range job.parts.Forwarded() {
 		c.Header[f.Name] = []string{f.Value}
+	}
+	address := fillAddress
+	if job.address != "" {
+		address = job.address
+	}
+	switch {
+	case job.head:
+		c.Method = http.MethodHead
+	case job.stale != nil:
+		setConditions(c.Header, job.stale)
 	}
 	r := &http.Request{
 		Method:     c.Method,
@@ -268,7 +307,7 @@ func canonicalRequest(ctx context.Context, parts *policies.Parts, server *caddyh
 		ProtoMinor: 1,
 		Header:     c.Header,
 		Host:       c.Host,
-		RemoteAddr: fillAddress,
+		RemoteAddr: address,
 		Body:       http.NoBody,
 	}
 	if c.Scheme == "https" {
@@ -280,7 +319,7 @@ func canonicalRequest(ctx context.Context, parts *policies.Parts, server *caddyh
 	}
 	r.RequestURI = r.URL.RequestURI()
 	// What the request is now is what handlers below will see as the original.
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, job.server)
 	if c.Root != "" {
 		caddyhttp.SetVar(r.Context(), rootVar, c.Root)
 	}
@@ -300,4 +339,15 @@ func canonicalURL(c policies.Canonical, escapedPath string) *url.URL {
 		u.RawPath = escapedPath
 	}
 	return u
+}
+
+// storable says whether the response looks as if it will be stored: it says how long
+// it is, and that is not too much.
+func (f *fill) storable() bool {
+	lengths := f.writer.final["Content-Length"]
+	if len(lengths) == 0 {
+		return bodyless(f.writer.status)
+	}
+	n, err := strconv.ParseInt(lengths[0], 10, 64)
+	return err == nil && n <= f.spool.limit
 }

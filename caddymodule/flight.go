@@ -12,6 +12,7 @@ import (
 // with. Others that want the key wait for its verdict, never for its bytes.
 type flight struct {
 	key     store.Key
+	lone    bool // not in the table; guarded by the table's lock
 	done    chan struct{}
 	once    sync.Once
 	waiters atomic.Int64
@@ -44,6 +45,7 @@ func (f *flight) landed() bool {
 type flights struct {
 	mu    sync.Mutex
 	byKey map[store.Key]*flight
+	lone  int          // flights that are not in the table
 	max   atomic.Int64 // flights at most
 }
 
@@ -59,7 +61,7 @@ func (t *flights) join(key store.Key) (f *flight, leader bool) {
 	if f = t.byKey[key]; f != nil {
 		return f, false
 	}
-	if int64(len(t.byKey)) >= t.max.Load() {
+	if t.full() {
 		return nil, false
 	}
 	f = &flight{key: key, done: make(chan struct{})}
@@ -67,11 +69,30 @@ func (t *flights) join(key store.Key) (f *flight, leader bool) {
 	return f, true
 }
 
+// alone returns a flight that nobody can join, if there is room for one. Whoever
+// leads must call leave.
+func (t *flights) alone(key store.Key) (f *flight, leader bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.full() {
+		return nil, false
+	}
+	t.lone++
+	return &flight{key: key, lone: true, done: make(chan struct{})}, true
+}
+
+// full is asked with the lock held.
+func (t *flights) full() bool { return int64(len(t.byKey)+t.lone) >= t.max.Load() }
+
 // leave ends a flight. One that nobody landed is a fill that came to nothing.
 func (t *flights) leave(f *flight) {
 	t.mu.Lock()
-	if t.byKey[f.key] == f {
+	switch {
+	case t.byKey[f.key] == f:
 		delete(t.byKey, f.key)
+	case f.lone:
+		f.lone = false
+		t.lone--
 	}
 	t.mu.Unlock()
 	f.land(nil, policies.ReasonFillAborted)

@@ -49,68 +49,60 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !x.makeKey() {
 		return x.fault(errPhase)
 	}
-	// 5 look up
-	object, err := h.shared.store.Get(x.key, x.keyBytes)
-	if err != nil {
-		return x.fault(err)
-	}
-	if !x.to(lookedUp) {
-		return x.fault(errPhase)
-	}
-	if object != nil {
-		switch now := x.started; {
-		case object.Fresh(now):
+	for {
+		// 5 look up
+		object, err := x.lookUp()
+		if err != nil {
+			return x.fault(err)
+		}
+		switch x.reuse(object) {
+		case reuseFresh:
 			return x.serve(object, OutcomeHit)
-		case now.Before(object.Expires.Add(object.StaleWhileRevalidate)):
+		case reuseStale:
+			return x.serve(object, OutcomeStale)
+		case reuseWhileRefreshing:
 			if x.unshareable() == nil {
-				h.refresh(x.job())
+				h.refresh(x.job(), object)
 			}
 			return x.serve(object, OutcomeStale)
+		case reuseAfterValidation:
+			x.stale = object
 		}
-		x.stale = object // good only for when the origin fails
+		if x.demands.OnlyIfCached {
+			return x.gatewayTimeout()
+		}
+		if reasons := x.unshareable(); reasons != nil {
+			return x.own(OutcomePass, reasons...)
+		}
+		// 6 fill; 7 gate and 8 admit follow in judge.go
+		flight, leader := x.join()
+		if leader {
+			x.landEarlier(flight)
+		}
+		switch {
+		case flight == nil:
+			return x.own(OutcomePass, policies.ReasonFillsFull)
+		case !leader || flight.landed():
+			if again, err := x.wait(flight); !again {
+				return err
+			}
+		case x.rule.Corroborate:
+			return x.corroborate(flight)
+		default:
+			return x.once(flight)
+		}
 	}
-	if reasons := x.unshareable(); reasons != nil {
-		return x.own(OutcomePass, reasons...)
-	}
-	// 6 fill; 7 gate and 8 admit follow in judge.go
-	flight, leader := h.shared.flights.join(x.key)
-	if leader {
-		x.landEarlier(flight)
-	}
-	switch {
-	case flight == nil:
-		return x.own(OutcomePass, policies.ReasonFillsFull)
-	case !leader || flight.landed():
-		return x.wait(flight)
-	case x.rule.Corroborate:
-		return x.corroborate(flight)
-	}
-	return x.once(flight)
 }
 
 // unshareable says why the key is not to be filled now, if it is not.
 func (x *exchange) unshareable() []policies.Reason {
-	if reason, known := x.h.shared.refusals.Lookup(x.key); known {
+	if reason, known := x.h.shared.refusals.Lookup(x.at); known {
 		return []policies.Reason{reason, policies.ReasonRememberedRefusal}
 	}
 	if x.rule.Corroborate && x.h.shared.suspensions.Suspended(x.rule.Space) {
 		return []policies.Reason{policies.ReasonRouteDiverging}
 	}
 	return nil
-}
-
-// landEarlier ends a flight that is not needed: another one may have landed after
-// this request had looked up, and before it asked for a flight of its own.
-func (x *exchange) landEarlier(f *flight) {
-	s := x.h.shared
-	if o, err := s.store.Get(x.key, x.keyBytes); err == nil && o != nil && o.Fresh(x.started) {
-		f.land(o)
-	} else if reasons := x.unshareable(); reasons != nil {
-		f.land(nil, reasons...)
-	} else {
-		return
-	}
-	s.flights.leave(f)
 }
 
 var errPhase = errors.New("cacheward: a phase that the last one does not lead to")
@@ -128,32 +120,45 @@ func (x *exchange) refuse(v policies.Verdict) error {
 }
 
 // wait waits for another request's fill, for its verdict only and not for ever.
-func (x *exchange) wait(f *flight) error {
+// Again says that the response turned out to be another variant than this
+// request's, which is now known to be one, so that it may look once more.
+func (x *exchange) wait(f *flight) (again bool, err error) {
 	defer f.waiters.Add(-1)
 	if f.waiters.Add(1) > int64(x.h.limits.maxWaiters) {
-		return x.own(OutcomePass, policies.ReasonWaitersFull)
+		return false, x.own(OutcomePass, policies.ReasonWaitersFull)
 	}
-	if !x.to(waiting) {
-		return x.fault(errPhase)
+	next := waiting
+	if x.waited {
+		next = waitingAgain
+	}
+	if !x.to(next) {
+		return false, x.fault(errPhase)
 	}
 	timer := time.NewTimer(x.h.limits.wait)
 	defer timer.Stop()
 	select {
 	case <-f.done:
 	case <-timer.C:
-		return x.own(OutcomePass, policies.ReasonWaitTimeout)
+		return false, x.own(OutcomePass, policies.ReasonWaitTimeout)
 	case <-x.r.Context().Done():
 		// Nobody is there to be answered. The origin is asked all the same, as
 		// it would have been without us; it sees the visitor gone.
-		return x.own(OutcomePass, policies.ReasonWaitTimeout)
+		return false, x.own(OutcomePass, policies.ReasonWaitTimeout)
 	}
-	if f.object != nil {
-		return x.serve(f.object, OutcomeCollapsed)
+	if o := f.object; o != nil {
+		switch {
+		case !o.SelectedBy(x.sent) && !x.waited:
+			x.waited = true
+			return true, nil
+		case !o.SelectedBy(x.sent), o.NoCache, x.authorized && !o.Authorized:
+			return false, x.own(OutcomePass, policies.ReasonValidationRequired)
+		}
+		return false, x.serve(o, OutcomeCollapsed)
 	}
-	if x.stale != nil && f.reasons[0] == policies.ReasonOriginError && x.staleIfError() {
-		return x.serve(x.stale, OutcomeStale)
+	if f.reasons[0] == policies.ReasonOriginError && x.staleIfError() {
+		return false, x.serve(x.stale, OutcomeStale)
 	}
-	return x.own(OutcomePass, f.reasons...)
+	return false, x.own(OutcomePass, f.reasons...)
 }
 
 // deny refuses the request. The answer is nobody's page and nobody may keep it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,8 +47,8 @@ func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer)
 		h.compareFills(j, f, fill)
 		return
 	}
-	answer := gate.Answer{Status: own.head.Status, Header: httpcache.StoredFields(own.head.Header), Body: own.body}
-	if d := gate.Compare(answer, fill.answer()); d != nil {
+	answer := gate.Answer{Status: own.head.Status, Header: httpcache.StoredFields(own.head.Header, j.rule.Vouches), Body: own.body}
+	if d := gate.Compare(answer, fill.answer(j)); d != nil {
 		h.refuseVisitor(j, f, fill, d, []policies.Reason{policies.ReasonDivergent})
 		if h.shared.suspensions.Last(j.rule.Space) && h.repeats(j, f, fill) {
 			h.shared.suspensions.Admitted(j.rule.Space) // visitors made the difference
@@ -69,8 +70,8 @@ func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer)
 // keep the page from being shared.
 func requestError(status int) bool {
 	switch status {
-	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
-		http.StatusRequestURITooLong, http.StatusExpectationFailed, http.StatusMisdirectedRequest,
+	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
+		http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusExpectationFailed, http.StatusMisdirectedRequest,
 		http.StatusTooEarly, http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge:
 		return true
 	}
@@ -115,7 +116,7 @@ func (h *Handler) compareFills(j *job, f *flight, first *fill) {
 	if !h.passes(j, f, second, nil) {
 		return
 	}
-	if d := gate.Compare(first.answer(), second.answer()); d != nil {
+	if d := gate.Compare(first.answer(j), second.answer(j)); d != nil {
 		h.refuseKey(j, f, second, d, []policies.Reason{policies.ReasonDivergent})
 		h.diverged(j, d)
 		return
@@ -131,7 +132,13 @@ func (h *Handler) judgeOnce(j *job, f *flight, fill *fill, gated chan<- []polici
 	if gated != nil {
 		defer close(gated)
 	}
-	if h.passes(j, f, fill, gated) {
+	switch {
+	case !h.passes(j, f, fill, gated):
+	case j.head:
+		h.settleHead(j, f, fill)
+	case j.validated(fill):
+		h.freshen(j, f, fill)
+	default:
 		h.admit(j, f, fill)
 	}
 }
@@ -145,20 +152,22 @@ func (h *Handler) passes(j *job, f *flight, fill *fill, gated chan<- []policies.
 	if gated != nil {
 		gated <- reasons
 	}
-	if reasons != nil {
-		fill.stop()
-	} else {
+	if reasons == nil {
 		select {
 		case <-fill.ended:
 		case <-f.done: // not to be stored; a visitor who is being given it reads on
 		}
-		reasons = h.checkBody(j, fill)
-	}
-	if reasons != nil {
+		if reasons = h.checkBody(j, fill); reasons == nil {
+			return true
+		}
 		h.refuseKey(j, f, fill, nil, reasons)
 		return false
 	}
-	return true
+	h.refuseKey(j, f, fill, nil, reasons)
+	if gated == nil || !j.whole || !fill.spool.forgo(reasons[0]) {
+		fill.stop()
+	}
+	return false
 }
 
 // overflowed lets those who wait go on at once when a body cannot be stored.
@@ -169,11 +178,23 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	if !fill.writer.wroteFinal {
 		return []policies.Reason{fillFailure(fill.err)}
 	}
-	reasons := gate.Check(fill.head(), h.gateRules(j, fill.received, true))
-	if fill.writer.status >= 500 {
+	rules := h.gateRules(j, fill.received, true)
+	head := fill.head()
+	var reasons []policies.Reason
+	if j.validated(fill) {
+		reasons = gate.CheckUpdate(head.Header, rules)
+		head.Status, head.Header = j.stale.Status, h.freshened(j, fill)
+	}
+	for _, reason := range gate.Check(head, rules) {
+		if !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	if head.Status >= 500 && (reasons != nil || j.stale != nil) {
+		// An error never takes the place of what it may be answered with.
 		reasons = append([]policies.Reason{policies.ReasonOriginError}, reasons...)
 	}
-	if reasons == nil && reflects(j.parts.Forwarded(), fill.writer.final) {
+	if reasons == nil && (reflects(j.parts.Forwarded(), fill.writer.final) || reflects(j.host(), fill.writer.final)) {
 		reasons = []policies.Reason{policies.ReasonReflectsInput}
 	}
 	return reasons
@@ -191,7 +212,7 @@ func (h *Handler) checkBody(j *job, fill *fill) []policies.Reason {
 		return reasons
 	}
 	body, _ := fill.spool.body()
-	for _, field := range j.parts.Forwarded() {
+	for _, field := range append(j.parts.Forwarded(), j.host()...) {
 		if field.Value != "" && bytes.Contains(body, []byte(field.Value)) {
 			return []policies.Reason{policies.ReasonReflectsInput}
 		}
@@ -226,86 +247,33 @@ func fillFailure(err error) policies.Reason {
 }
 
 func (h *Handler) gateRules(j *job, received time.Time, identity bool) gate.Rules {
+	rule := j.rule
 	return gate.Rules{
-		Statuses:       func(status int) bool { _, ok := j.rule.TTL(status); return ok },
+		Statuses:       func(status int) bool { _, ok := rule.TTL(status); return ok },
 		Path:           j.path,
-		Operator:       j.rule.Cache.Kind == policies.CacheTTL,
-		AllowSetCookie: j.rule.StripSetCookie,
-		Declared:       j.rule.Covers,
-		OriginKeyed:    j.rule.Keys("Origin"),
+		Operator:       rule.Cache.Kind == policies.CacheTTL,
+		Given:          func(status int) bool { given, _ := rule.TTL(status); return given > 0 },
+		Reader:         reader(rule),
+		Heuristic:      rule.Heuristic,
+		Errors:         rule.ErrorTTL > 0,
+		Vouched:        rule.Vouches,
+		Validate:       rule.Cache.Kind == policies.CacheOrigin && !rule.Corroborate,
+		Authorized:     j.authorized(),
+		AllowSetCookie: rule.StripSetCookie,
+		Declared:       rule.Covers,
+		OriginKeyed:    rule.Keys("Origin"),
 		WantIdentity:   identity,
 		Received:       received,
 	}
 }
 
 // answer is what a complete fill is compared by.
-func (f *fill) answer() gate.Answer {
+func (f *fill) answer(j *job) gate.Answer {
 	body, whole := f.spool.body()
 	return gate.Answer{
 		Status: f.writer.status,
-		Header: httpcache.StoredFields(f.writer.final),
+		Header: httpcache.StoredFields(f.writer.final, j.rule.Vouches),
 		Body:   gate.Body{Sum: blake3.Sum256(body), Size: int64(len(body)), Kept: body, Whole: whole, Readable: whole},
-	}
-}
-
-// admit makes the fill an object and publishes it.
-func (h *Handler) admit(j *job, f *flight, fill *fill) {
-	body, whole := fill.spool.body()
-	if !whole {
-		f.land(nil, policies.ReasonTruncated)
-		return
-	}
-	o := h.newObject(j, fill, bytes.Clone(body))
-	if !o.Fresh(time.Now()) {
-		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonNotFresh})
-		return
-	}
-	if err := h.shared.store.Put(o); err != nil {
-		reason := policies.ReasonStoreFault
-		if errors.Is(err, store.ErrTooLarge) {
-			reason = policies.ReasonTooLarge
-		}
-		h.recordFault(j.rule.Name, reason, err)
-		f.land(nil, reason)
-		return
-	}
-	h.shared.refusals.Forget(j.key)
-	h.shared.suspensions.Admitted(j.rule.Space)
-	h.recordFill(j, fill, audit.Record{Event: audit.EventStore, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(body))})
-	f.land(o)
-}
-
-// newObject is the fill as it will be served.
-func (h *Handler) newObject(j *job, fill *fill, body []byte) *store.Object {
-	header := httpcache.StoredFields(fill.writer.final)
-	if _, ok := header["Date"]; !ok {
-		header["Date"] = []string{fill.received.UTC().Format(http.TimeFormat)}
-	}
-	for _, name := range j.rule.VaryOn() {
-		httpcache.AddVary(header, name)
-	}
-	age := httpcache.InitialAge(fill.writer.final, fill.requested, fill.received)
-	lifetime, _ := j.rule.TTL(fill.writer.status)
-	expires := fill.received.Add(time.Duration(lifetime))
-	if j.rule.Cache.Kind == policies.CacheOrigin {
-		directives := httpcache.ResponseDirectives(fill.writer.final)
-		own, _ := httpcache.Lifetime(fill.writer.final, directives, fill.received)
-		expires = fill.received.Add(own - age)
-	}
-	return &store.Object{
-		Key:                  j.key,
-		Parts:                j.bytes,
-		ID:                   fill.id,
-		Route:                j.rule.Name,
-		Status:               fill.writer.status,
-		Header:               store.FieldsOf(header),
-		Body:                 body,
-		Requested:            fill.requested,
-		Received:             fill.received,
-		InitialAge:           age,
-		Expires:              expires,
-		StaleWhileRevalidate: time.Duration(j.rule.Cache.StaleWhileRevalidate),
-		StaleIfError:         time.Duration(j.rule.Cache.StaleIfError),
 	}
 }
 
@@ -318,25 +286,44 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 		// Says nothing about the key; aborted by a reload, not by the time limit.
 	case first == policies.ReasonFillAborted, first == policies.ReasonOriginError, first == policies.ReasonTruncated,
 		momentary(fill.writer.status):
-		h.shared.refusals.Remember(j.key, first, originRefusal, false)
+		h.shared.refusals.Remember(j.at, first, originRefusal, false)
+	case j.influenced() && requestError(fill.writer.status):
+		h.shared.refusals.Remember(j.at, first, originRefusal, false)
 	default:
-		if len(j.parts.Forwarded()) > 0 { // the visitor had a say in it
-			h.shared.refusals.Remember(j.key, first, visitorRefusal, false)
-		} else {
-			h.shared.refusals.Remember(j.key, first, gateRefusal, true)
+		length, grow := gateRefusal, true
+		if j.influenced() {
+			length, grow = visitorRefusal, false
 		}
-		if err := h.shared.store.Delete(j.key); err != nil {
-			h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
+		h.shared.refusals.Remember(j.at, first, length, grow)
+		// What a visitor had a say in does no harm to what is stored, but for what
+		// the origin says of just that.
+		if j.influenced() && !j.validated(fill) {
+			break
 		}
+		h.forget(j)
 	}
 	h.refused(j, f, fill, d, reasons)
+}
+
+// forget drops what is stored where the fill's response would be.
+func (h *Handler) forget(j *job) {
+	s := h.shared
+	var err error
+	if j.at == j.key {
+		err = store.Drop(s.store, &s.keyLocks, j.key, []byte(j.bytes))
+	} else {
+		err = s.store.Delete(j.at)
+	}
+	if err != nil {
+		h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
+	}
 }
 
 // refuseVisitor turns a fill away for what the visitor's own answer was. The
 // visitor may have caused that, so it is not remembered for longer each time and
 // does no harm to what is stored.
 func (h *Handler) refuseVisitor(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
-	h.shared.refusals.Remember(j.key, reasons[0], visitorRefusal, false)
+	h.shared.refusals.Remember(j.at, reasons[0], visitorRefusal, false)
 	h.refused(j, f, fill, d, reasons)
 }
 
@@ -369,5 +356,5 @@ func (h *Handler) repeats(j *job, f *flight, first *fill) bool {
 		return false
 	}
 	<-second.ended
-	return h.checkBody(j, second) == nil && gate.Compare(first.answer(), second.answer()) == nil
+	return h.checkBody(j, second) == nil && gate.Compare(first.answer(j), second.answer(j)) == nil
 }

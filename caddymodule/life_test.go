@@ -13,7 +13,11 @@ func TestWaysBetweenPhases(t *testing.T) {
 		{routed, keyed}: true, {routed, own}: true, {routed, denied}: true,
 		{keyed, lookedUp}: true, {keyed, own}: true,
 		{lookedUp, served}: true, {lookedUp, waiting}: true, {lookedUp, filling}: true, {lookedUp, own}: true,
-		{waiting, served}: true, {waiting, own}: true, {waiting, failed}: true,
+		{lookedUp, denied}: true,
+		{waiting, served}:  true, {waiting, own}: true, {waiting, failed}: true, {waiting, lookedAgain}: true,
+		{lookedAgain, served}: true, {lookedAgain, waitingAgain}: true, {lookedAgain, filling}: true,
+		{lookedAgain, own}: true, {lookedAgain, denied}: true,
+		{waitingAgain, served}: true, {waitingAgain, own}: true, {waitingAgain, failed}: true,
 		{filling, served}: true, {filling, own}: true, {filling, failed}: true,
 		{own, answered}: true, {own, served}: true, {own, failed}: true,
 	}

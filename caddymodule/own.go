@@ -32,6 +32,10 @@ type ownWriter struct {
 	held       bool
 	// stripSetCookie: nobody gets a cookie from this route.
 	stripSetCookie bool
+	// onHead, where given, sees the final head before the visitor does.
+	onHead func(status int, h http.Header)
+	// relays, where given, says whether what the origin told caches is passed on.
+	relays func(status int, h http.Header) bool
 }
 
 // watch sees what the origin sent, apart from what handlers above have set.
@@ -72,10 +76,17 @@ func (w *ownWriter) WriteHeader(status int) {
 	}
 	w.wroteFinal = true
 	h := w.ResponseWriterWrapper.Header()
+	if w.onHead != nil {
+		w.onHead(status, h)
+	}
 	if w.stripSetCookie {
 		delete(h, "Set-Cookie")
 	}
-	httpcache.Forbid(h)
+	if w.relays != nil && w.relays(status, h) {
+		httpcache.Relay(h)
+	} else {
+		httpcache.Forbid(h)
+	}
 	if w.cache.Fwd != "" {
 		w.cache.FwdStatus = status
 		w.cache.Append(h)

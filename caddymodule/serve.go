@@ -25,31 +25,32 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	copyFields(h, o.Header)
 	ttl := o.TTL(now)
 	h["Age"] = []string{strconv.FormatInt(int64(o.Age(now)/time.Second), 10)}
-	if d := x.rule.Downstream; d != nil && outcome != OutcomeStale && !personal && !remade(x.w) {
-		httpcache.Permit(h, permission(d, ttl, o.Age(now)))
-	} else {
+	switch d := x.rule.Downstream; {
+	case d == nil || personal || remade(x.w):
 		httpcache.Forbid(h)
+	case x.rule.Relay:
+		httpcache.Relay(h)
+	case outcome == OutcomeStale || ttl <= 0:
+		httpcache.Forbid(h)
+	default:
+		httpcache.Permit(h, permission(d, ttl, o.Age(now)))
 	}
-	status := httpcache.Status{Hit: true, TTL: ttl, HasTTL: true}
-	if outcome == OutcomeCollapsed {
-		status = httpcache.Status{Fwd: "uri-miss", Collapsed: true, TTL: ttl, HasTTL: true}
+	x.servedStatus(ttl).Append(h)
+	return x.respond(o)
+}
+
+// servedStatus is what RFC 9211 has for a stored response.
+func (x *exchange) servedStatus(ttl time.Duration) httpcache.Status {
+	s := httpcache.Status{TTL: ttl, HasTTL: true}
+	switch x.outcome {
+	case OutcomeCollapsed:
+		s.Fwd, s.Collapsed = x.forward(), true
+	case OutcomeRevalidated:
+		s.Fwd, s.FwdStatus = x.forward(), http.StatusNotModified
+	default:
+		s.Hit = true
 	}
-	status.Append(h)
-	x.status = o.Status
-	if o.Status == http.StatusOK && conditional(x.r.Header) && httpcache.NotModified(x.r.Method, x.r.Header, o.Header.Header()) {
-		x.status = http.StatusNotModified
-		x.w.WriteHeader(x.status)
-		return nil
-	}
-	h["Content-Length"] = []string{strconv.Itoa(len(o.Body))}
-	x.w.WriteHeader(x.status)
-	if x.r.Method == http.MethodHead {
-		return nil
-	}
-	n, err := x.w.Write(o.Body)
-	x.size = int64(n)
-	_ = err // the visitor left; there is nobody to tell
-	return nil
+	return s
 }
 
 // remade says whether a handler above holds the answer back to make another one of
@@ -100,11 +101,6 @@ func copyFields(outer http.Header, stored store.Fields) {
 	}
 }
 
-// conditional says whether the request asks for something only if it changed.
-func conditional(h http.Header) bool {
-	return h["If-None-Match"] != nil || h["If-Modified-Since"] != nil
-}
-
 // corroborate gives the visitor the answer to their own request, while the
 // canonical one goes out beside it.
 func (x *exchange) corroborate(f *flight) error {
@@ -147,88 +143,14 @@ func (x *exchange) comparable() bool {
 	return true
 }
 
-// once sends the canonical request first. If its head passes the gate, the fill
-// streams to the visitor who caused it; if not, their own request goes out.
-func (x *exchange) once(f *flight) error {
-	x.to(filling)
-	h, j := x.h, x.job()
-	fill := h.startFill(j, x.r.Method == http.MethodGet, f.overflowed)
-	gated := make(chan []policies.Reason, 1)
-	if !h.workers.run(func() { h.judgeOnce(j, f, fill, gated) }) {
-		fill.stop()
-		h.shared.flights.leave(f)
-		return x.own(OutcomePass, policies.ReasonFillAborted)
-	}
-	select {
-	case reasons, judged := <-gated:
-		if !judged { // a panic
-			fill.stop()
-			return x.own(OutcomeFault, policies.ReasonInternalFault)
-		}
-		if reasons != nil {
-			return x.own(OutcomeFill, reasons...)
-		}
-	case <-x.r.Context().Done():
-		fill.leave()
-		return x.own(OutcomeFill, policies.ReasonFillAborted)
-	}
-	x.to(served)
-	x.event, x.outcome, x.fill = audit.EventServe, OutcomeFill, fill.id
-	return x.stream(fill)
-}
-
-// stream gives the visitor the fill that they caused, as it arrives.
-func (x *exchange) stream(fill *fill) error {
-	head := fill.head()
-	h := x.w.Header()
-	stored := httpcache.StoredFields(head.Header)
-	copyFields(h, store.FieldsOf(stored))
-	httpcache.Forbid(h)
-	status := x.cacheStatus()
-	status.FwdStatus = head.Status
-	status.Append(h)
-	x.status = head.Status
-	if head.Status == http.StatusOK && httpcache.NotModified(x.r.Method, x.r.Header, stored) {
-		fill.leave()
-		x.status = http.StatusNotModified
-		x.w.WriteHeader(x.status)
-		return nil
-	}
-	if length, ok := head.Header["Content-Length"]; ok {
-		h["Content-Length"] = append([]string(nil), length...)
-	}
-	x.w.WriteHeader(x.status)
-	if x.r.Method == http.MethodHead {
-		return nil
-	}
-	err := fill.spool.copyTo(x.r.Context(), &countingWriter{x}, func() {
-		_ = http.NewResponseController(x.w).Flush() // where it cannot be flushed it goes out later
-	})
-	fill.leave()
-	if err != nil {
-		// The origin broke off, or the visitor did. In either case they must not
-		// take what they have for the whole.
-		panic(http.ErrAbortHandler)
-	}
-	return nil
-}
-
-type countingWriter struct{ x *exchange }
-
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.x.w.Write(p)
-	c.x.size += int64(n)
-	return n, err
-}
-
 // refresh replaces a stale object in the background, once a key at a time. Nothing
 // of the visitor who triggered it goes along.
-func (h *Handler) refresh(j *job) {
-	f, leader := h.shared.flights.join(j.key)
+func (h *Handler) refresh(j *job, o *store.Object) {
+	f, leader := h.shared.flights.join(j.at)
 	if !leader {
 		return
 	}
-	j.parts.Impersonal()
+	j.impersonal(o)
 	ok := h.workers.run(func() {
 		h.recordRefresh(j)
 		if j.rule.Corroborate {

@@ -33,6 +33,7 @@ type shared struct {
 	refusals    *store.Refusals
 	suspensions *store.Suspensions
 	flights     *flights
+	keyLocks    store.KeyLocks
 	budget      budget
 	// secret keys the digests in audit records, so that they can be compared
 	// for as long as the process lives.

@@ -124,6 +124,7 @@ func TestThreeThings(t *testing.T) {
 		route pub {
 			path /pub/*
 			cache origin
+			error_ttl 0s
 		}`+routes.String()+`
 	}
 	reverse_proxy `+newOrigin(t, m.ServeHTTP))

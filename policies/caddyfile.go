@@ -22,7 +22,8 @@ import (
 //		host <hosts...>
 //		path <paths...>
 //		method <methods...>
-//		cache never|origin|<duration> {
+//		cache never
+//		cache origin|<duration> {
 //			stale_while_revalidate <duration>
 //			stale_if_error         <duration>
 //			status <status> <duration>
@@ -37,10 +38,22 @@ import (
 //		header others <verb>
 //		admission  corroborated|once [<reason>]
 //		set_cookie refuse|strip [<reason>]
+//		downstream origin
 //		downstream <duration> {
 //			browser <duration>
 //			profile <profile>
 //		}
+//		heuristic on|off
+//		error_ttl <duration>
+//		targeted <fields...>
+//		targeted {
+//			field <fields...>
+//			order refusal-first|rfc9213
+//		}
+//		authorization bypass|rfc9111 [<reason>]
+//		address       strip|forward [<reason>]
+//		request_directives obey|ignore
+//		vouch <reason> <fields...>
 //		mode, ambiguous, identity as above
 //	}
 //
@@ -127,6 +140,13 @@ func (c *caddyReader) route(s statement, into *node) {
 		directive{"admission", c.choice("admission")},
 		directive{"set_cookie", c.choice("set_cookie")},
 		directive{"downstream", c.downstream},
+		directive{"heuristic", c.single("heuristic")},
+		directive{"error_ttl", c.single("error_ttl")},
+		directive{"targeted", c.targeted},
+		directive{"authorization", c.choice("authorization")},
+		directive{"address", c.choice("address")},
+		directive{"request_directives", c.single("request_directives")},
+		directive{"vouch", c.vouch},
 		directive{"mode", c.single("mode")},
 		directive{"ambiguous", c.single("ambiguous")},
 		directive{"identity", c.identity},
@@ -160,8 +180,8 @@ func (c *caddyReader) cache(s statement, into *node) {
 		c.set(into, "cache", s.position(), value)
 		return
 	}
-	if kind := CacheKind(value.text); kind == CacheNever || kind == CacheOrigin {
-		c.fault(s.position(), fmt.Sprintf("cache %s takes no block", kind), "give a duration, or leave the block out")
+	if value.text == string(CacheNever) {
+		c.fault(s.position(), "cache never takes no block", "give a duration or origin, or leave the block out")
 		return
 	}
 	object := &node{kind: mapping, pos: s.position()}
@@ -181,12 +201,16 @@ func (c *caddyReader) status(s statement, into *node) {
 }
 
 func (c *caddyReader) downstream(s statement, into *node) {
-	if !c.arguments(s, 1, 1, "a duration") {
+	if !c.arguments(s, 1, 1, "origin or a duration") {
 		return
 	}
 	value := textNode(s.words[1])
 	if !s.open {
 		c.set(into, "downstream", s.position(), value)
+		return
+	}
+	if value.text == ProfileOrigin {
+		c.fault(s.position(), "downstream origin takes no block", "give a duration, or leave the block out")
 		return
 	}
 	object := &node{kind: mapping, pos: s.position()}
@@ -196,4 +220,35 @@ func (c *caddyReader) downstream(s statement, into *node) {
 		directive{"profile", c.single("profile")},
 	)
 	c.set(into, "downstream", s.position(), object)
+}
+
+// targeted reads the names of fields, or a block with them and their order.
+func (c *caddyReader) targeted(s statement, into *node) {
+	object := &node{kind: mapping, pos: s.position()}
+	if !s.open {
+		if c.arguments(s, 1, len(s.words), "one or more names, or a block") {
+			c.append(object, "fields", s.words[1:])
+			c.set(into, "targeted", s.position(), object)
+		}
+		return
+	}
+	if !c.arguments(s, 0, 0, "names or a block, not both") {
+		return
+	}
+	c.lines(s.block, "targeted", object,
+		directive{"field", c.names("fields")},
+		directive{"order", c.single("order")},
+	)
+	c.set(into, "targeted", s.position(), object)
+}
+
+// vouch reads the reason and the names of fields.
+func (c *caddyReader) vouch(s statement, into *node) {
+	if !c.plain(s) || !c.arguments(s, 2, len(s.words), "a reason in quotes and one or more names") {
+		return
+	}
+	object := &node{kind: mapping, pos: s.position()}
+	c.set(object, "reason", s.position(), textNode(s.words[1]))
+	c.append(object, "fields", s.words[2:])
+	c.set(into, "vouch", s.position(), object)
 }

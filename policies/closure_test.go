@@ -2,8 +2,6 @@ package policies
 
 import (
 	"bytes"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -219,15 +217,20 @@ var mutations = []func(*rapid.T, *visit){
 }
 
 // tally counts pairs, to show that the properties say something.
-type tally struct{ pairs, cached, equal int }
+type tally struct{ pairs, cached, equal, varied int }
 
-// TestClosure is the invariant on which everything rests: requests with equal keys
-// have equal canonical requests, and requests that differ in a keyed value have
-// different keys.
+// TestClosure is the invariant on which everything rests: requests with equal keys,
+// and equal values of what a Vary may name, have equal canonical requests, and
+// requests that differ in a keyed value have different keys. What a Vary may name is
+// all that canonical requests of one key differ in, and without the verb vary there
+// is nothing of it.
 func TestClosure(t *testing.T) {
 	var n tally
 	rapid.Check(t, func(t *rapid.T) { checkClosure(t, &n) })
-	t.Logf("%d pairs, %d for the cache, %d of them with equal keys", n.pairs, n.cached, n.equal)
+	t.Logf("%d pairs, %d for the cache, %d of them with equal keys, of which %d vary", n.pairs, n.cached, n.equal, n.varied)
+	if n.varied*200 < n.equal {
+		t.Errorf("of %d pairs with equal keys only %d vary", n.equal, n.varied)
+	}
 	if n.cached*6 < n.pairs || n.equal*6 < n.cached || (n.cached-n.equal)*6 < n.cached {
 		t.Errorf("of %d pairs only %d are for the cache, and %d of those have equal keys", n.pairs, n.cached, n.equal)
 	}
@@ -285,9 +288,50 @@ func checkClosure(t *rapid.T, n *tally) {
 			continue
 		}
 		n.equal++
+		if !slices.Equal(parts.Varying, otherParts.Varying) {
+			n.varied++
+			parts, otherParts = parts.Clone(), otherParts.Clone()
+			parts.Select(nil)
+			otherParts.Select(nil)
+		}
 		if a, b := canonicalText(parts.Canonical()), canonicalText(otherParts.Canonical()); a != b {
 			t.Fatalf("one key, but two canonical requests:\n%s\n%s", a, b)
 		}
+	}
+}
+
+// TestClosureWithoutVary holds that where no header has the verb vary, equal keys
+// alone mean equal canonical requests.
+func TestClosureWithoutVary(t *testing.T) {
+	cached := 0
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawClosurePolicy(t)
+		for i := range p.Routes {
+			h := p.Routes[i].Headers
+			h.Vary, h.Others = nil, Strip
+			for _, name := range defaultVary { // declared, so that the built-in vary is not in force
+				if h.Strip = append(h.Strip, name); p.Validate() != nil {
+					h.Strip = h.Strip[:len(h.Strip)-1] // the route declares it already
+				}
+			}
+		}
+		c, err := Compile(p, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := drawVisit(t)
+		if v.path == "/rest" {
+			return // the default has the built-in vary
+		}
+		if _, parts, ok := judge(c, v); ok {
+			cached++
+			if len(parts.Varying) > 0 {
+				t.Fatalf("no header varies, but %q do", parts.Varying)
+			}
+		}
+	})
+	if cached < 10 {
+		t.Errorf("only %d requests are for the cache", cached)
 	}
 }
 
@@ -297,98 +341,4 @@ func judge(c *Compiled, v visit) (key []byte, p *Parts, ok bool) {
 	req, p := v.request(), new(Parts)
 	verdict := c.Route(req).Dispose(req, p)
 	return p.AppendKey(nil), p, verdict.Action == ActCache
-}
-
-// TestCanaries plants a value of its own in every input of a request. Where the
-// input is not in the key, the value is not in the canonical request either; where
-// the policy names the input, it is where the policy says.
-func TestCanaries(t *testing.T) {
-	stripped, keyed := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
-		p := drawClosurePolicy(t)
-		c, err := Compile(p, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		i := rapid.IntRange(0, 1).Draw(t, "route")
-		route := &p.Routes[i]
-		v := visit{method: http.MethodGet, scheme: "https", host: "example.com", path: "/" + route.Name + "/a", header: make(http.Header)}
-		canaries := make(map[string]bool) // by canary: whether the policy says key
-		plant := func(kind listKind, in *Inputs) {
-			for _, name := range closureNames[kind] {
-				canary := fmt.Sprintf("canary-%d-%s-", kind, name)
-				switch kind {
-				case kindParam:
-					v.params = append(v.params, name+"="+canary)
-				case kindCookie:
-					v.cookies = append(v.cookies, []string{name + "=" + canary})
-				case kindHeader:
-					v.header.Set(name, canary)
-				}
-				if slices.Contains(in.Key, name) {
-					canaries[canary] = true
-				} else if slices.Contains(in.Strip, name) {
-					canaries[canary] = false
-				}
-			}
-		}
-		plant(kindParam, route.Params)
-		plant(kindCookie, route.Cookies)
-		headers := Inputs{Strip: route.Headers.Strip}
-		for _, k := range route.Headers.Key {
-			if len(k.Values) == 0 {
-				headers.Key = append(headers.Key, k.Name)
-			}
-		}
-		plant(kindHeader, &headers)
-		key, parts, _ := judge(c, v)
-		canonical := canonicalText(parts.Canonical())
-		for _, kind := range []listKind{kindParam, kindCookie, kindHeader} {
-			for _, name := range closureNames[kind] {
-				canary := fmt.Sprintf("canary-%d-%s-", kind, name)
-				inKey := bytes.Contains(key, []byte(canary))
-				if inKey != strings.Contains(canonical, canary) {
-					t.Fatalf("%s %s: in the key: %v, but not so in\n%s", kind, name, inKey, canonical)
-				}
-			}
-		}
-		for _, canary := range slices.Sorted(maps.Keys(canaries)) {
-			if inKey := bytes.Contains(key, []byte(canary)); inKey != canaries[canary] {
-				t.Fatalf("%s: in the key: %v", canary, inKey)
-			}
-			if canaries[canary] {
-				keyed++
-			} else {
-				stripped++
-			}
-		}
-	})
-	if keyed < 100 || stripped < 100 {
-		t.Errorf("only %d keyed and %d stripped canaries", keyed, stripped)
-	}
-}
-
-// TestForwardedIsNotKeyed is the one exception to closure: what a route forwards
-// differs between requests of one key, and is not in the canonical request.
-func TestForwardedIsNotKeyed(t *testing.T) {
-	c := compiled(t, dispositions)
-	visit := func(trace string) (key []byte, p *Parts) {
-		req := request("https://example.com/?ref=1", "Traceparent: "+trace)
-		p = new(Parts)
-		if v := c.Route(req).Dispose(req, p); v.Action != ActCache {
-			t.Fatalf("got action %d for %v", v.Action, v.Reasons)
-		}
-		return p.AppendKey(nil), p
-	}
-	oneKey, one := visit("trace-1")
-	twoKey, two := visit("trace-2")
-	if !bytes.Equal(oneKey, twoKey) || canonicalText(one.Canonical()) != canonicalText(two.Canonical()) {
-		t.Error("what is forwarded is keyed")
-	}
-	if strings.Contains(canonicalText(one.Canonical()), "trace-1") {
-		t.Error("what is forwarded is in the canonical request")
-	}
-	if !slices.Equal(one.Forwarded(), fields("Traceparent", "trace-1")) || !slices.Equal(two.Forwarded(), fields("Traceparent", "trace-2")) {
-		t.Errorf("got %q and %q", one.Forwarded(), two.Forwarded())
-	}
 }

@@ -36,6 +36,28 @@ type Rule struct {
 	// gives none, and where it keys or varies on a header of a person, or on a glob
 	// of headers. Vary cannot name the glob, and several CDNs ignore Vary.
 	Downstream *Downstream
+	// Heuristic: a response without a lifetime may get one by RFC 9111 §4.2.2.
+	Heuristic bool
+	// ErrorTTL is the longest that an error with a lifetime of the origin's is
+	// stored; 0 stores none. 0 on rules other than cache: origin.
+	ErrorTTL Duration
+	// Targets are the canonical names of the RFC 9213 fields that speak to this
+	// cache, most specific first. Nil unless cache: origin. Not to be changed.
+	Targets []string
+	// TargetFirst: the first valid targeted field governs alone (RFC 9213 §2.2).
+	// Otherwise a refusal in any field wins.
+	TargetFirst bool
+	// ShareAuthorized: a request with Authorization is no bypass. The field is
+	// among [Parts.Forwarded], and RFC 9111 §3.5 says what may be stored then.
+	ShareAuthorized bool
+	// ForwardAddress: a fill tells the origin the visitor's address.
+	ForwardAddress bool
+	// ObeyRequest: Cache-Control and Pragma of a request are obeyed (RFC 9111
+	// §5.2.1, §5.4). No-store is, in any case: Dispose makes it a bypass.
+	ObeyRequest bool
+	// Relay: what the origin says to caches further on passes unchanged. Downstream
+	// is not nil then. Off wherever Downstream would be nil.
+	Relay bool
 	// Digest changes with anything that changes what the rule keys, admits or
 	// serves. It is part of every key, so what another policy admitted is
 	// unreachable from the moment this one is in force.
@@ -51,6 +73,7 @@ type Rule struct {
 	plainParams     *matcher
 	headers         *headerTable
 	varyOn          []string
+	vouched         []string // canonical names
 }
 
 // DefaultRule is the name of the rule for requests that no route matches.
@@ -117,6 +140,8 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rul
 		Corroborate:    corroborates(route),
 		StripSetCookie: route.SetCookie != nil && route.SetCookie.Rule == StripCookie,
 		Downstream:     route.Downstream,
+		Relay:          relays(route),
+		ObeyRequest:    route.Cache.Kind == CacheOrigin,
 		never:          ReasonRouteNever,
 		hosts:          hosts,
 	}
@@ -144,7 +169,13 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rul
 	r.headers = newHeaderTable(&effective, effective.Identity)
 	r.varyOn = r.headers.keyed()
 	if r.headers.personal {
-		r.Downstream = nil
+		r.Downstream, r.Relay = nil, false
+	}
+	if route.RequestDirectives != "" {
+		r.ObeyRequest = route.RequestDirectives == Obey
+	}
+	if route.Cache.Kind == CacheOrigin {
+		r.follow(route)
 	}
 	return r, nil
 }
@@ -211,15 +242,26 @@ func ruleDigest(effective *Route) (string, error) {
 }
 
 // Covers says whether a response's Vary on the named request header is taken care
-// of on this rule (RFC 9111 §4.1): the header is in the key, or no request that has
-// it is served from the store, or the route declares it stripped.
+// of on this rule (RFC 9111 §4.1): the header is in the key, or stored variants are
+// told apart by it (see Varies), or no request that has it is served from the store,
+// or the route declares it stripped.
 func (r *Rule) Covers(header string) bool { return r.headers.covers(header) }
 
-// Keys says whether the request header is in the key.
+// Keys says whether the request header is in the key, whatever a response's Vary
+// says.
 func (r *Rule) Keys(header string) bool {
-	verb := r.headers.find(http.CanonicalHeaderKey(header)).verb
-	return verb == Key || verb == Vary
+	return r.headers.find(http.CanonicalHeaderKey(header)).verb == Key
 }
+
+// Varies says whether the request header is among [Parts.Varying]: sent, and part
+// of the secondary key of responses whose Vary names it.
+func (r *Rule) Varies(header string) bool {
+	return r.headers.find(http.CanonicalHeaderKey(header)).verb == Vary
+}
+
+// Vouches says whether the route vouches for a response field, by its canonical
+// name: it is then no reason to refuse a response, and stored with it.
+func (r *Rule) Vouches(field string) bool { return slices.Contains(r.vouched, field) }
 
 // VaryOn names the request headers that are in the key. Caches downstream of a
 // stored response must tell requests apart by them as well.
@@ -227,24 +269,6 @@ func (r *Rule) VaryOn() []string { return r.varyOn }
 
 // Plain says whether the audit log may hold this parameter's value in clear.
 func (r *Rule) Plain(param string) bool { return r.plainParams.matches(param) }
-
-// TTL is the operator's lifetime for a status, and whether the rule stores that
-// status at all. On cache: origin rules the lifetime is the origin's, here 0.
-func (r *Rule) TTL(status int) (Duration, bool) {
-	switch r.Cache.Kind {
-	case CacheTTL:
-		if d, ok := r.Cache.Statuses[status]; ok {
-			return d, true
-		}
-		return r.Cache.TTL, status == 200
-	case CacheOrigin:
-		switch status {
-		case 200, 203, 300, 301, 308, 404, 410:
-			return 0, true
-		}
-	}
-	return 0, false
-}
 
 // hostNames answers what the policy knows of a host.
 type hostNames struct{ router *router }

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,7 +29,16 @@ func filled() Route {
 		Downstream: &Downstream{TTL: minute, Browser: minute, Profile: ProfileGeneric},
 		Mode:       Observe,
 		Ambiguous:  Deny,
-		Identity:   &Identity{Cookies: []string{"session"}, Headers: []string{"X-Person"}},
+
+		Heuristic:         On,
+		ErrorTTL:          &minute,
+		Targeted:          &Targeted{Fields: []string{"X-Cache-Control"}, Order: TargetFirst},
+		Authorization:     &Choice{Rule: AuthorizationRFC9111, Reason: "why"},
+		Address:           &Choice{Rule: AddressForward, Reason: "why"},
+		RequestDirectives: Obey,
+		Vouch:             &Vouch{Fields: []string{"Refresh"}, Reason: "why"},
+
+		Identity: &Identity{Cookies: []string{"session"}, Headers: []string{"X-Person"}},
 	}
 }
 
@@ -54,9 +62,6 @@ func TestDigestCoversEveryField(t *testing.T) {
 			break
 		}
 		n++
-		if strings.HasSuffix(path, "Downstream.Profile") {
-			continue // there is one profile, and its name can be left out
-		}
 		d := digest(r)
 		if other, taken := seen[d]; taken {
 			t.Errorf("after a change of %s the digest is that of %s changed", path, other)
@@ -139,6 +144,21 @@ func TestDigestCoversWhatIsAdded(t *testing.T) {
 		route + `cache: {ttl: 5m, stale_if_error: 1s}}]`,
 		route + `cache: {ttl: 5m, statuses: {404: 1s}}}]`,
 		route + `cache: origin}]`,
+		route + `cache: {ttl: origin, stale_while_revalidate: 1s}}]`,
+		route + `cache: {ttl: origin, stale_if_error: 1s}}]`,
+		route + `cache: {ttl: origin, statuses: {404: 1s}}}]`,
+		route + `cache: origin, heuristic: on}]`,
+		route + `cache: origin, error_ttl: 0s}]`,
+		route + `cache: origin, error_ttl: 1s}]`,
+		route + `cache: origin, targeted: {fields: [X-Cache-Control]}}]`,
+		route + `cache: origin, targeted: {order: rfc9213}}]`,
+		route + `cache: origin, authorization: {rule: rfc9111, reason: why}}]`,
+		route + `cache: origin, address: {rule: forward, reason: why}}]`,
+		route + `cache: origin, request_directives: ignore}]`,
+		route + `cache: origin, vouch: {fields: [Refresh], reason: why}}]`,
+		route + `cache: origin, vouch: {fields: [Refresh, Clear-Site-Data], reason: why}}]`,
+		route + `cache: origin, downstream: origin}]`,
+		route + `cache: 5m, request_directives: obey}]`,
 		route + `cache: never}]`,
 		route + `cache: 5m, downstream: 1m}]`,
 		route + `cache: 5m, downstream: {ttl: 1m, browser: 1s}}]`,
@@ -272,34 +292,6 @@ func TestCorroborate(t *testing.T) {
 	}
 }
 
-func TestTTL(t *testing.T) {
-	c := compiled(t, `
-routes:
-  - {name: ttl, match: {paths: [/a]}, cache: {ttl: 5m, statuses: {404: 10s, 301: 1h}}}
-  - {name: origin, match: {paths: [/b]}, cache: origin}
-`)
-	second := Duration(time.Second)
-	for _, tt := range []struct {
-		rule *Rule
-		want map[int]Duration // of every status that is stored
-	}{
-		{c.rules[0], map[int]Duration{200: 300 * second, 404: 10 * second, 301: 3600 * second}},
-		{c.rules[1], map[int]Duration{200: 0, 203: 0, 300: 0, 301: 0, 308: 0, 404: 0, 410: 0}},
-		{c.rest, nil},
-	} {
-		got := make(map[int]Duration)
-		for status := range 600 {
-			d, ok := tt.rule.TTL(status)
-			if ok {
-				got[status] = d
-			}
-		}
-		if !maps.Equal(got, tt.want) {
-			t.Errorf("%s: got %v, want %v", tt.rule.Name, got, tt.want)
-		}
-	}
-}
-
 func TestCoversAndKeys(t *testing.T) {
 	ttl := compiled(t, dispositions).rules[0]
 	origin := compiled(t, `routes: [{name: a, match: {paths: [/a]}, cache: origin, headers: {vary: [X-Plan]}}]`).rules[0]
@@ -326,14 +318,20 @@ func TestCoversAndKeys(t *testing.T) {
 		{ttl, "next-router-state-tree", true, false},
 		{ttl, "HX-Request", true, false},
 		{ttl, "X-Requested-With", true, false},
-		{origin, "Accept", true, true},
-		{origin, "accept-language", true, true},
-		{origin, "X-Plan", true, true},
+		// In the key of those responses whose Vary names them.
+		{origin, "Accept", true, false},
+		{origin, "accept-language", true, false},
+		{origin, "X-Plan", true, false},
 		{origin, "User-Agent", false, false},
 		{origin, "Cookie", false, false},
 	} {
 		if covers, keys := tt.rule.Covers(tt.header), tt.rule.Keys(tt.header); covers != tt.covers || keys != tt.keys {
 			t.Errorf("%s: got covers %v, keys %v, want %v, %v", tt.header, covers, keys, tt.covers, tt.keys)
+		}
+	}
+	for header, want := range map[string]bool{"Accept": true, "accept-language": true, "x-plan": true, "User-Agent": false, "Cookie": false} {
+		if origin.Varies(header) != want || ttl.Varies(header) {
+			t.Errorf("%s: got %v on an origin route, and %v on one with a duration", header, origin.Varies(header), ttl.Varies(header))
 		}
 	}
 	if got, want := ttl.VaryOn(), []string{"Accept-Language", "X-Kind", "X-Plan"}; !slices.Equal(got, want) {

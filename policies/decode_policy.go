@@ -43,6 +43,16 @@ func (d *decoder) route(n *node, path string) Route {
 		member{"admission", d.choice(&r.Admission, "corroborated or once")},
 		member{"set_cookie", d.choice(&r.SetCookie, "refuse or strip")},
 		member{"downstream", d.downstream(&r.Downstream)},
+		member{"heuristic", word(d, &r.Heuristic, "on or off")},
+		member{"error_ttl", func(n *node, path string) {
+			r.ErrorTTL = new(Duration)
+			d.duration(r.ErrorTTL, true)(n, path)
+		}},
+		member{"targeted", d.targeted(&r.Targeted)},
+		member{"authorization", d.choice(&r.Authorization, "bypass or rfc9111")},
+		member{"address", d.choice(&r.Address, "strip or forward")},
+		member{"request_directives", word(d, &r.RequestDirectives, "obey or ignore")},
+		member{"vouch", d.vouch(&r.Vouch)},
 		member{"mode", word(d, &r.Mode, "a mode")},
 		member{"ambiguous", word(d, &r.Ambiguous, "bypass or deny")},
 		member{"identity", d.identity(&r.Identity)},
@@ -72,7 +82,8 @@ func (d *decoder) match(into *Match) reader {
 	}
 }
 
-// cache reads never, origin, a duration, or an object with ttl.
+// cache reads never, origin, a duration, or an object with ttl, which is itself a
+// duration or origin.
 func (d *decoder) cache(into *Cache) reader {
 	return func(n *node, path string) {
 		if n.kind == mapping {
@@ -99,14 +110,40 @@ func (d *decoder) cache(into *Cache) reader {
 func (d *decoder) cacheObject(n *node, path string, into *Cache) {
 	into.Kind = CacheTTL
 	d.object(n, path, "cache",
-		member{"ttl", d.duration(&into.TTL, false)},
+		member{"ttl", d.cacheTTL(into)},
 		member{"stale_while_revalidate", d.duration(&into.StaleWhileRevalidate, false)},
 		member{"stale_if_error", d.duration(&into.StaleIfError, false)},
 		member{"statuses", d.statuses(&into.Statuses)},
 	)
 	if n.get("ttl") == nil {
-		d.fault(n.pos, path, "ttl is missing", "write for how long a response with status 200 may be shared")
+		d.fault(n.pos, path, "ttl is missing", "write for how long a response with status 200 may be shared, or origin")
 	}
+}
+
+// cacheTTL reads a duration, or origin.
+func (d *decoder) cacheTTL(into *Cache) reader {
+	return func(n *node, path string) {
+		if n.kind == scalar && n.form == formText {
+			if n.text == string(CacheOrigin) {
+				into.Kind = CacheOrigin
+				return
+			}
+			if d.nearWord(n, path, CacheOrigin) {
+				return
+			}
+		}
+		d.duration(&into.TTL, false)(n, path)
+	}
+}
+
+// nearWord reports text that is neither the word nor a duration, but close to the
+// word.
+func (d *decoder) nearWord(n *node, path string, word CacheKind) bool {
+	near := nearest(n.text, []CacheKind{word})
+	if near != "" {
+		d.fault(n.pos, path, fmt.Sprintf("%q is not %s or a duration", n.text, word), fmt.Sprintf("did you mean %q?", near))
+	}
+	return near != ""
 }
 
 // statuses reads a mapping of statuses to durations.
@@ -222,13 +259,37 @@ func (d *decoder) choice(into **Choice, what string) reader {
 	}
 }
 
-// downstream reads a duration, or an object with ttl.
+// targeted reads fields and their order.
+func (d *decoder) targeted(into **Targeted) reader {
+	return func(n *node, path string) {
+		t := new(Targeted)
+		*into = t
+		d.object(n, path, "fields and order",
+			member{"fields", d.words(&t.Fields, "field name")},
+			member{"order", word(d, &t.Order, "an order")},
+		)
+	}
+}
+
+// vouch reads fields and the reason.
+func (d *decoder) vouch(into **Vouch) reader {
+	return func(n *node, path string) {
+		v := new(Vouch)
+		*into = v
+		d.object(n, path, "fields and reason",
+			member{"fields", d.words(&v.Fields, "field name")},
+			member{"reason", word(d, &v.Reason, "a reason")},
+		)
+	}
+}
+
+// downstream reads origin, a duration, or an object with ttl.
 func (d *decoder) downstream(into **Downstream) reader {
 	return func(n *node, path string) {
 		down := new(Downstream)
 		*into = down
 		if n.kind != mapping {
-			d.duration(&down.TTL, false)(n, path)
+			d.downstreamWord(n, path, down)
 			return
 		}
 		d.object(n, path, "downstream",
@@ -236,8 +297,25 @@ func (d *decoder) downstream(into **Downstream) reader {
 			member{"browser", d.duration(&down.Browser, true)},
 			member{"profile", word(d, &down.Profile, "a profile")},
 		)
+		if down.Profile == ProfileOrigin && n.get("ttl") == nil {
+			d.fault(n.pos, path, "ttl is missing", "write downstream: origin, if what the origin says is to be passed on")
+			return
+		}
 		d.required(n, path, "ttl")
 	}
+}
+
+func (d *decoder) downstreamWord(n *node, path string, down *Downstream) {
+	if n.kind == scalar && n.form == formText {
+		if n.text == ProfileOrigin {
+			down.Profile = ProfileOrigin
+			return
+		}
+		if d.nearWord(n, path, ProfileOrigin) {
+			return
+		}
+	}
+	d.duration(&down.TTL, false)(n, path)
 }
 
 // required reports a key without which the object means nothing.

@@ -55,24 +55,44 @@ func (r *Rule) disposeHeaders(h http.Header, p *Parts, v *Verdict) {
 	for name, lines := range h {
 		switch d := r.headers.find(name); d.verb {
 		case Strip:
+			p.Withheld = p.Withheld || !immaterial(name)
 		case Bypass:
 			v.add(d.reason)
 		case Deny:
 			v.raise(ActDeny, ReasonDenied)
 		case Forward:
 			p.forwarded = append(p.forwarded, Field{name, joinLines(lines)})
-		case Key, Vary:
-			value, ok := joinLines(lines), true
+		case Vary:
+			p.Varying = append(p.Varying, Field{name, joinLines(lines)})
+		case Key:
+			sent := joinLines(lines)
+			value, ok := sent, true
 			if len(d.values) > 0 {
-				value, ok = negotiate(name, value, d.values)
+				value, ok = negotiate(name, sent, d.values)
 			}
 			if ok {
 				p.Headers = append(p.Headers, Field{name, value})
 			}
+			p.Withheld = p.Withheld || !ok || value != sent
 		}
 	}
 	// The map's order is random, the key's is not.
 	sortFields(p.Headers)
+	sortFields(p.Varying)
+}
+
+// immaterial says whether a stripped header leaves nothing out of the canonical
+// request: it concerns one connection (RFC 9110 §7.6.1), a body that there is none
+// of, what the cache answers itself, or has a place of its own in the key.
+func immaterial(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Proxy-Connection", "Http2-Settings",
+		"Content-Length", "Content-Type",
+		"Accept-Encoding", "Max-Forwards", "Cache-Control", "Pragma", "Range",
+		"Host", "Cookie": // cookies are judged one by one
+		return true
+	}
+	return strings.HasPrefix(name, "If-")
 }
 
 // joinLines makes one line of several, which RFC 9110 §5.3 says is the same.
@@ -124,6 +144,8 @@ func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
 	switch verb {
 	case Key:
 		p.Cookies = append(p.Cookies, c)
+	case Strip:
+		p.Withheld = true
 	case Bypass:
 		v.add(ReasonCookieBypass)
 	case Deny:
@@ -178,6 +200,8 @@ func (r *Rule) disposeQuery(req *Request, p *Parts, v *Verdict) {
 				v.add(ReasonParamRepeated)
 			}
 			p.Params = append(p.Params, pair)
+		case Strip:
+			p.Withheld = true
 		case Bypass:
 			v.add(ReasonParamBypass)
 		case Deny:

@@ -7,18 +7,19 @@ import "encoding/json"
 
 // MarshalJSON writes "never", "origin", the duration alone, or an object.
 func (c Cache) MarshalJSON() ([]byte, error) {
-	if c.Kind != CacheTTL {
-		return json.Marshal(string(c.Kind))
+	text := string(c.Kind)
+	if c.Kind == CacheTTL {
+		text = c.TTL.String()
 	}
-	if c.StaleWhileRevalidate == 0 && c.StaleIfError == 0 && len(c.Statuses) == 0 {
-		return json.Marshal(c.TTL)
+	if c.Kind != CacheTTL && c.Kind != CacheOrigin || c.StaleWhileRevalidate == 0 && c.StaleIfError == 0 && len(c.Statuses) == 0 {
+		return json.Marshal(text)
 	}
 	return json.Marshal(struct {
-		TTL                  Duration         `json:"ttl"`
+		TTL                  string           `json:"ttl"`
 		StaleWhileRevalidate Duration         `json:"stale_while_revalidate,omitempty"`
 		StaleIfError         Duration         `json:"stale_if_error,omitempty"`
 		Statuses             map[int]Duration `json:"statuses,omitempty"`
-	}{c.TTL, c.StaleWhileRevalidate, c.StaleIfError, c.Statuses})
+	}{text, c.StaleWhileRevalidate, c.StaleIfError, c.Statuses})
 }
 
 // MarshalJSON writes the name alone, or an object with name and values.
@@ -49,8 +50,12 @@ func (c Choice) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object(c))
 }
 
-// MarshalJSON writes the TTL alone where nothing else is said, or an object.
+// MarshalJSON writes "origin", the TTL alone where nothing else is said, or an
+// object.
 func (d Downstream) MarshalJSON() ([]byte, error) {
+	if d == (Downstream{Profile: ProfileOrigin}) {
+		return json.Marshal(d.Profile)
+	}
 	if d.Browser == 0 && (d.Profile == "" || d.Profile == ProfileGeneric) {
 		return json.Marshal(d.TTL)
 	}

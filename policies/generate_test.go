@@ -76,6 +76,7 @@ func drawRoute(t *rapid.T, name string) Route {
 		}
 	}
 	reason := rapid.SampledFrom([]string{"the load balancer's cookie", `say "why" # {`}).Draw(t, "reason")
+	r.RequestDirectives = rapid.SampledFrom([]Obedience{"", Obey, Ignore}).Draw(t, "request directives")
 	switch rapid.IntRange(0, 4).Draw(t, "choices") {
 	case 0:
 		r.Admission = &Choice{Rule: Corroborated}
@@ -86,15 +87,55 @@ func drawRoute(t *rapid.T, name string) Route {
 	case 3:
 		r.SetCookie = &Choice{Rule: StripCookie, Reason: reason}
 	}
+	if r.Cache.Kind == CacheOrigin {
+		drawOrigin(t, &r, reason, keyedCookies)
+	}
 	return r
+}
+
+// drawOrigin draws what is for cache: origin routes only.
+func drawOrigin(t *rapid.T, r *Route, reason string, keyedCookies bool) {
+	r.Heuristic = rapid.SampledFrom([]Switch{"", On, Off}).Draw(t, "heuristic")
+	if rapid.Bool().Draw(t, "error_ttl") {
+		r.ErrorTTL = new(Duration)
+		*r.ErrorTTL = Duration(time.Duration(rapid.Int64Range(0, 60_000).Draw(t, "milliseconds")) * time.Millisecond)
+	}
+	if rapid.Bool().Draw(t, "targeted") {
+		r.Targeted = &Targeted{
+			Fields: append(drawSome(t, []string{"cdn-Cache-Control", "X-Cache-Control"}), "Hapitas-Cache-Control"),
+			Order:  rapid.SampledFrom([]string{"", RefusalFirst, TargetFirst}).Draw(t, "order"),
+		}
+		if r.Targeted.Order != "" && rapid.Bool().Draw(t, "order alone") {
+			r.Targeted.Fields = nil
+		}
+	}
+	strips := r.SetCookie != nil && r.SetCookie.Rule == StripCookie
+	if !keyedCookies && !strips && rapid.Bool().Draw(t, "relay") {
+		r.Downstream = &Downstream{Profile: ProfileOrigin}
+	}
+	switch once := !corroborates(r); rapid.IntRange(0, 2).Draw(t, "persons") {
+	case 1:
+		r.Authorization, r.Address = &Choice{Rule: AuthorizationBypass}, &Choice{Rule: AddressStrip}
+	case 2:
+		if once {
+			r.Authorization = &Choice{Rule: AuthorizationRFC9111, Reason: reason}
+			r.Address = &Choice{Rule: AddressForward, Reason: reason}
+		}
+	}
+	if !corroborates(r) && rapid.Bool().Draw(t, "vouch") {
+		r.Vouch = &Vouch{Fields: append(drawSome(t, []string{"Clear-Site-Data", "content-range", "1"}), "Refresh"), Reason: reason}
+	}
 }
 
 func drawCache(t *rapid.T) Cache {
 	kind := rapid.SampledFrom([]CacheKind{CacheNever, CacheOrigin, CacheTTL}).Draw(t, "cache")
-	if kind != CacheTTL {
-		return Cache{Kind: kind}
+	c := Cache{Kind: kind}
+	switch kind {
+	case CacheNever:
+		return c
+	case CacheTTL:
+		c.TTL = drawDuration(t)
 	}
-	c := Cache{Kind: kind, TTL: drawDuration(t)}
 	if rapid.Bool().Draw(t, "stale") {
 		c.StaleWhileRevalidate, c.StaleIfError = drawDuration(t), drawDuration(t)
 	}

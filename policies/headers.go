@@ -136,6 +136,10 @@ func newHeaderTable(route *Route, identity *Identity) *headerTable {
 			t.exact[name] = headerDisposition{verb: Vary}
 		}
 	}
+	if sharesAuthorized(route) {
+		// Not declared: what the route or the identity says of it is stricter.
+		t.exact["Authorization"] = headerDisposition{verb: Forward}
+	}
 	if identity != nil {
 		for _, name := range identity.Headers {
 			t.declare(name, headerDisposition{verb: Bypass, reason: ReasonIdentity})
@@ -225,7 +229,7 @@ func (t *headerTable) findPrefix(name string) headerDisposition {
 }
 
 // covers says whether a Vary on name is taken care of: the header is in the key,
-// or no request that has it is served from the store, or the route itself says that
+// or tells stored variants apart, or no request that has it is served from the store, or the route itself says that
 // it is to be stripped.
 func (t *headerTable) covers(name string) bool {
 	d := t.find(http.CanonicalHeaderKey(name))

@@ -111,7 +111,7 @@ func splitHost(host string) (name, port string, ok bool) {
 		}
 		name, port = host[:end+1], host[end+1:]
 		for _, c := range []byte(name[1:end]) {
-			if !(isHex(c) || c == ':' || c == '.') {
+			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c == ':' || c == '.') {
 				return "", "", false
 			}
 		}

@@ -97,7 +97,7 @@ func foldParam(name string) string {
 			name = decoded
 		}
 	}
-	name = strings.TrimLeft(name, "[ ") // Node's qs takes [ref] for ref
+	name = strings.TrimLeft(name, "[] ") // Node's qs takes [ref] for ref
 	if end := strings.IndexAny(name, "[]\x00"); end >= 0 {
 		name = name[:end]
 	}

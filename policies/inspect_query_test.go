@@ -98,7 +98,7 @@ func TestInspectQueryEncodedNames(t *testing.T) {
 // FuzzInspectQuery holds that what passes is taken apart alike by parsers that
 // split at & and by those that split at & and ;.
 func FuzzInspectQuery(f *testing.F) {
-	for _, query := range []string{"", "a=1", "ref=1&Ref=2", "a;b", "a=%", "&&", "%5Bref%5D[]=%00", "a=1#b", "_method=x"} {
+	for _, query := range []string{"", "a=1", "ref=1&Ref=2", "a;b", "a=%", "&&", "%5Bref%5D[]=%00", "%5Dref", "a=1#b", "_method=x"} {
 		f.Add(query)
 	}
 	rule := compiled(f, onePage).rules[0]

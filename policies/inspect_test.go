@@ -236,7 +236,7 @@ routes:
 
 // FuzzHost holds that a host that passes is one that net/url reads alike.
 func FuzzHost(f *testing.F) {
-	for _, host := range []string{"example.com", "example.com:80", "[::1]:80", "a..b", "user@host", "a:b:c"} {
+	for _, host := range []string{"example.com", "example.com:80", "[::1]:80", "[::A]", "a..b", "user@host", "a:b:c"} {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, host string) {

@@ -87,7 +87,20 @@ func TestValidateBuilt(t *testing.T) {
 		{"negative window", func(r *Route) { r.Cache.StaleIfError = -1 }, "routes.r.cache.stale_if_error: the duration is not"},
 		{"negative other window", func(r *Route) { r.Cache.StaleWhileRevalidate = -1 }, "routes.r.cache.stale_while_revalidate: the duration"},
 		{"status of zero", func(r *Route) { r.Cache.Statuses = map[int]Duration{404: 0} }, "routes.r.cache.statuses.404: the duration"},
-		{"windows without ttl", func(r *Route) { r.Cache = Cache{Kind: CacheOrigin, StaleIfError: second} }, "routes.r.cache: cache: origin takes no durations"},
+		{"ttl on origin", func(r *Route) { r.Cache.Kind = CacheOrigin }, "routes.r.cache.ttl: the lifetime is the origin's"},
+		{"negative window on origin", func(r *Route) { r.Cache = Cache{Kind: CacheOrigin, StaleIfError: -1} }, "routes.r.cache.stale_if_error: the duration is not"},
+		{"negative error_ttl", func(r *Route) { r.Cache, r.ErrorTTL = Cache{Kind: CacheOrigin}, new(Duration); *r.ErrorTTL = -1 }, "routes.r.error_ttl: the duration is less than zero"},
+		{"nothing targeted", func(r *Route) { r.Cache, r.Targeted = Cache{Kind: CacheOrigin}, &Targeted{} }, "routes.r.targeted: targeted says nothing"},
+		{"nobody authorized", func(r *Route) { r.Cache, r.Authorization = Cache{Kind: CacheOrigin}, &Choice{} }, "routes.r.authorization: the rule is empty"},
+		{"no field vouched for", func(r *Route) { r.Cache, r.Vouch = Cache{Kind: CacheOrigin}, &Vouch{Reason: "why"} }, "routes.r.vouch.fields: vouch names no fields"},
+		{"nobody vouches", func(r *Route) { r.Cache, r.Vouch = Cache{Kind: CacheOrigin}, &Vouch{Fields: []string{"Refresh"}} }, "routes.r.vouch.reason: vouch gives everybody what is one visitor's as a rule, and needs a reason"},
+		{"empty field", func(r *Route) {
+			r.Cache, r.Vouch = Cache{Kind: CacheOrigin}, &Vouch{Fields: []string{""}, Reason: "why"}
+		}, "routes.r.vouch.fields.0: a name is empty"},
+		{"origin and ttl", func(r *Route) {
+			r.Cache, r.Downstream = Cache{Kind: CacheOrigin}, &Downstream{TTL: second, Profile: ProfileOrigin}
+		},
+			"routes.r.downstream.profile: downstream: origin passes on"},
 		{"ttl on never", func(r *Route) { r.Cache.Kind = CacheNever }, "routes.r.cache: cache: never takes no durations"},
 		{"kind", func(r *Route) { r.Cache.Kind = "orign" }, `routes.r.cache: "orign" is no kind of cache; did you mean "origin"?`},
 		{"downstream of zero", func(r *Route) { r.Downstream = &Downstream{} }, "routes.r.downstream.ttl: the duration"},

@@ -70,6 +70,41 @@ type Route struct {
 	// admitted objects. Left out: private, no-store.
 	Downstream *Downstream `json:"downstream,omitempty"`
 
+	// Heuristic says whether a response may be stored to which the origin gave no
+	// lifetime, for one estimated from its age (RFC 9111 §4.2.2). Default: off.
+	// Cache: origin routes only.
+	Heuristic Switch `json:"heuristic,omitempty"`
+
+	// ErrorTTL is the longest that an error (400, 5xx, an unknown status) to which
+	// the origin gave a lifetime is stored. Default: 5s; 0s stores none; at most
+	// 60s. Cache: origin routes only.
+	ErrorTTL *Duration `json:"error_ttl,omitempty"`
+
+	// Targeted says which RFC 9213 fields of the origin are meant for this cache.
+	// Left out: CDN-Cache-Control. Cache: origin routes only.
+	Targeted *Targeted `json:"targeted,omitempty"`
+
+	// Authorization is bypass (a request with Authorization is nobody else's; the
+	// default) or rfc9111 (its answer is shared where the origin says so, RFC 9111
+	// §3.5: the field is sent on a fill and not keyed). Rfc9111 needs a reason,
+	// cache: origin and admission once.
+	Authorization *Choice `json:"authorization,omitempty"`
+
+	// Address is strip (a fill does not say who caused it; the default) or forward
+	// (the visitor's address is sent to the origin on a fill and not keyed).
+	// Forward needs a reason, cache: origin and admission once.
+	Address *Choice `json:"address,omitempty"`
+
+	// RequestDirectives says whether visitors may ask for more than is stored by
+	// Cache-Control and Pragma in their requests (RFC 9111 §5.2.1), and so cause
+	// requests to the origin. Default: obey on cache: origin, ignore on a duration.
+	RequestDirectives Obedience `json:"request_directives,omitempty"`
+
+	// Vouch names response fields that speak against sharing as a rule, and that the
+	// operator knows to be the same for everybody. Cache: origin routes with
+	// admission once only.
+	Vouch *Vouch `json:"vouch,omitempty"`
+
 	// Mode, Ambiguous and Identity replace the policy's own on this route.
 	Mode      Mode      `json:"mode,omitempty"`
 	Ambiguous Verb      `json:"ambiguous,omitempty"`
@@ -102,7 +137,8 @@ const (
 )
 
 // Cache says for how long a response may be shared. In all spellings it is
-// "never", "origin", a duration ("5m"), or an object with ttl.
+// "never", "origin", a duration ("5m"), or an object with ttl, which is a duration
+// or "origin".
 type Cache struct {
 	Kind CacheKind
 
@@ -114,7 +150,9 @@ type Cache struct {
 	// StaleIfError is for how long after its lifetime an object may be served
 	// when the origin fails (RFC 5861 §4).
 	StaleIfError Duration
-	// Statuses gives lifetimes to other statuses: {404: 10s}.
+	// Statuses gives lifetimes to other statuses: {404: 10s}. When Kind is origin,
+	// it gives them to those for which the origin gave none, and never more than
+	// the origin gave.
 	Statuses map[int]Duration
 }
 
@@ -127,7 +165,7 @@ const (
 	Strip   Verb = "strip"   // neither in the key nor sent to the origin
 	Bypass  Verb = "bypass"  // a request that has it goes to the origin untouched
 	Deny    Verb = "deny"    // a request that has it is refused with 400
-	Vary    Verb = "vary"    // cache: origin routes only: sent, and keyed
+	Vary    Verb = "vary"    // cache: origin routes only: sent, and keyed when the origin's Vary names it
 	Forward Verb = "forward" // sent to the origin and not keyed; needs a reason
 )
 
@@ -185,29 +223,92 @@ type Choice struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// The rules of Admission and SetCookie.
+// The rules of Admission, SetCookie, Authorization and Address.
 const (
 	Corroborated = "corroborated"
 	Once         = "once"
 	RefuseCookie = "refuse"
 	StripCookie  = "strip"
+
+	AuthorizationBypass  = "bypass"
+	AuthorizationRFC9111 = "rfc9111"
+	AddressStrip         = "strip"
+	AddressForward       = "forward"
 )
 
+// Switch is on or off.
+type Switch string
+
+// The positions of a Switch.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
+// Obedience is obey or ignore.
+type Obedience string
+
+// The two of it.
+const (
+	Obey   Obedience = "obey"
+	Ignore Obedience = "ignore"
+)
+
+// Targeted says which response fields speak to this cache (RFC 9213 §2), and what
+// they can overrule.
+type Targeted struct {
+	// Fields are their names, most specific first, case-insensitive; each ends with
+	// -Cache-Control. Default: CDN-Cache-Control.
+	Fields []string `json:"fields,omitempty"`
+	// Order is refusal-first or rfc9213. Default: refusal-first.
+	Order string `json:"order,omitempty"`
+}
+
+// The orders of Targeted.
+const (
+	// RefusalFirst: a refusal in any field, Cache-Control included, wins over a
+	// permission in another.
+	RefusalFirst = "refusal-first"
+	// TargetFirst: the first targeted field that is there and valid governs alone
+	// (RFC 9213 §2.2).
+	TargetFirst = "rfc9213"
+)
+
+// Vouch names response fields for whose sake a response would be refused: they carry
+// the state of one visitor as a rule, or say that the content is encoded or a part.
+// Those that are vouched for are no reason to refuse, and are stored and replayed,
+// save what RFC 9111 §3.1 never stores. It holds for the head of a final response;
+// in 1xx responses and trailers they speak against sharing as ever.
+type Vouch struct {
+	// Fields are their names, case-insensitive, without globs. None can be a
+	// credential, a cookie, or what governs who may store the response.
+	Fields []string `json:"fields,omitempty"`
+	// Reason says how the operator knows. Required.
+	Reason string `json:"reason,omitempty"`
+}
+
 // Downstream permits caches between Cacheward and the visitor to store admitted
-// objects. It is spelled as its TTL alone when the profile is generic.
+// objects. It is spelled as its TTL alone when the profile is generic, and as the
+// word "origin" when what the origin says to them passes unchanged.
 type Downstream struct {
 	// TTL for the CDN. It is never more than what is left of the object's own.
+	// None beside the profile origin.
 	TTL Duration `json:"ttl"`
 	// Browser is the lifetime in the visitor's browser. Default: 0, the
-	// browser revalidates.
+	// browser revalidates. None beside the profile origin.
 	Browser Duration `json:"browser,omitempty"`
 	// Profile is the dialect spoken to the CDN. Default: generic.
 	Profile string `json:"profile,omitempty"`
 }
 
-// ProfileGeneric is Cache-Control for browsers and CDN-Cache-Control (RFC 9213)
-// for the CDN.
-const ProfileGeneric = "generic"
+// The profiles.
+const (
+	// ProfileGeneric is Cache-Control for browsers and CDN-Cache-Control (RFC 9213)
+	// for the CDN.
+	ProfileGeneric = "generic"
+	// ProfileOrigin passes on what the origin says. Cache: origin routes only.
+	ProfileOrigin = "origin"
+)
 
 // Mode is enforce or observe.
 type Mode string

@@ -11,7 +11,11 @@ import (
 // Field is a name and a value.
 type Field struct{ Name, Value string }
 
-// Parts are the parts of a cache key: all that may shape a shared response.
+// Parts are the parts of a cache key: all that may shape a shared response. What
+// the origin's Vary may name stands apart, for only the response says whether it
+// does (RFC 9111 §4.1). Hence closure: equal keys, and equal values of the fields
+// that the Vary of the stored response named, mean that the stored response is the
+// one that the canonical request would get.
 // The zero value is empty; Reset makes one ready for reuse.
 type Parts struct {
 	// Space keeps keys of different rules and of different handlers apart, and
@@ -40,6 +44,17 @@ type Parts struct {
 	// Headers are the keyed headers, normalised, ordered by name.
 	Headers []Field
 
+	// Varying are the headers with the verb vary that were sent, ordered by name,
+	// the lines of each joined. They are in the canonical request and not in the
+	// key: those of them that a response's Vary names are its secondary key.
+	Varying []Field
+
+	// Withheld says that the origin would have seen something of the request that
+	// is not in the canonical request: a parameter, a cookie, a header, or what was
+	// sent in a header whose values are declared. Fields do not count that concern
+	// one connection or the cache alone, and neither do forwarded ones.
+	Withheld bool
+
 	// forwarded headers go to the origin and are not in the key: the one
 	// exception to closure, which a policy must give a reason for. A response in
 	// which one of the values occurs is refused.
@@ -52,6 +67,7 @@ func (p *Parts) Reset() {
 		Params:    p.Params[:0],
 		Cookies:   p.Cookies[:0],
 		Headers:   p.Headers[:0],
+		Varying:   p.Varying[:0],
 		forwarded: p.forwarded[:0],
 	}
 }
@@ -62,23 +78,32 @@ func (p *Parts) Clone() *Parts {
 	c.Params = append([]string(nil), p.Params...)
 	c.Cookies = append([]Field(nil), p.Cookies...)
 	c.Headers = append([]Field(nil), p.Headers...)
+	c.Varying = append([]Field(nil), p.Varying...)
 	c.forwarded = append([]Field(nil), p.forwarded...)
 	return &c
 }
 
-// Impersonal removes what is sent without being keyed, so that the canonical
+// Impersonal removes what is sent without being in the key, so that the canonical
 // request is one that nobody caused: a refresh in the background is made of it.
-func (p *Parts) Impersonal() { p.forwarded = nil }
+// What selected the stored response is put back by [Parts.Select].
+func (p *Parts) Impersonal() { p.forwarded, p.Varying = nil, nil }
+
+// Select makes the fields, which are copied, those that the origin may vary on.
+func (p *Parts) Select(fields []Field) {
+	p.Varying = append([]Field(nil), fields...)
+	sortFields(p.Varying)
+}
 
 // Forwarded returns the fields that go to the origin without being keyed.
 func (p *Parts) Forwarded() []Field { return p.forwarded }
 
 // keyVersion changes whenever the encoding or the meaning of a part does, so
 // that two versions of the program never read each other's keys.
-const keyVersion = 2
+const keyVersion = 3
 
-// AppendKey appends the key's encoding: every part with its length before it, so
-// that no value can imitate another part, whatever bytes it is made of.
+// AppendKey appends the key's encoding: every part but Varying and Withheld, each
+// with its length before it, so that no value can imitate another part, whatever
+// bytes it is made of.
 func (p *Parts) AppendKey(dst []byte) []byte {
 	dst = append(dst, keyVersion)
 	for _, s := range [...]string{p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.Root, p.FileSystem} {
@@ -114,7 +139,7 @@ func appendFields(dst []byte, fields []Field) []byte {
 func Digest(key []byte) [32]byte { return blake3.Sum256(key) }
 
 // Canonical is the request that the origin is sent for a fill. It is a function
-// of the key's parts alone.
+// of the key's parts and of Varying alone.
 type Canonical struct {
 	Method, Scheme, Host, EscapedPath, RawQuery string
 	ForceQuery                                  bool
@@ -161,8 +186,10 @@ func (p *Parts) Canonical() Canonical {
 		}
 		c.Header["Cookie"] = []string{strings.Join(pairs, "; ")}
 	}
-	for _, f := range p.Headers {
-		c.Header[f.Name] = []string{f.Value}
+	for _, fields := range [...][]Field{p.Headers, p.Varying} { // no name is in both
+		for _, f := range fields {
+			c.Header[f.Name] = []string{f.Value}
+		}
 	}
 	return c
 }

@@ -120,6 +120,8 @@ func partsGenerator() *rapid.Generator[Parts] {
 			Params:       rapid.SliceOfN(hostile(), 0, 3).Draw(t, "params"),
 			Cookies:      pairs.Draw(t, "cookies"),
 			Headers:      pairs.Draw(t, "headers"),
+			Varying:      pairs.Draw(t, "varying"),
+			Withheld:     rapid.Bool().Draw(t, "withheld"),
 		}
 	})
 }
@@ -127,7 +129,6 @@ func partsGenerator() *rapid.Generator[Parts] {
 // sameParts compares what is in the key; nil and empty are the same.
 func sameParts(a, b Parts) bool {
 	text := func(p Parts) string {
-		p.forwarded = nil
 		return fmt.Sprintf("%q %q %q %q %q %q %q %q %v %q %q %q", p.Space, p.Server, p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, p.Root, p.FileSystem, p.EmptyQuery, p.Params, p.Cookies, p.Headers)
 	}
 	return text(a) == text(b)
@@ -250,6 +251,7 @@ func TestCanonical(t *testing.T) {
 		{"cookies", Parts{Cookies: fields("a", "1", "b", `"x y"`)}, Canonical{Method: "GET", Header: with("Cookie", `a=1; b="x y"`)}},
 		{"header", Parts{Headers: fields("X-Plan", "")}, Canonical{Method: "GET", Header: with("X-Plan", "")}},
 		{"a keyed header replaces a neutral one", Parts{Headers: fields("User-Agent", "Mozilla")}, Canonical{Method: "GET", Header: with("User-Agent", "Mozilla")}},
+		{"varying", Parts{Varying: fields("Accept", "text/html")}, Canonical{Method: "GET", Header: with("Accept", "text/html")}},
 		{"nothing forwarded", Parts{forwarded: fields("Traceparent", "00")}, Canonical{Method: "GET", Header: neutral}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -275,7 +277,7 @@ func TestCanonicalIsItsOwn(t *testing.T) {
 }
 
 func TestPartsClone(t *testing.T) {
-	p := Parts{Host: "a", Params: []string{"ref=a"}, Cookies: fields("c", "1"), Headers: fields("H", "1"), forwarded: fields("F", "1")}
+	p := Parts{Host: "a", Params: []string{"ref=a"}, Cookies: fields("c", "1"), Headers: fields("H", "1"), Varying: fields("V", "1"), Withheld: true, forwarded: fields("F", "1")}
 	c := p.Clone()
 	if !reflect.DeepEqual(&p, c) {
 		t.Fatalf("got %+v, want %+v", c, p)
@@ -284,13 +286,34 @@ func TestPartsClone(t *testing.T) {
 	p.Params = append(p.Params, "ref=b")
 	p.Cookies = append(p.Cookies, Field{"c", "2"})
 	p.Headers = append(p.Headers, Field{"H", "2"})
+	p.Varying = append(p.Varying, Field{"V", "2"})
 	p.forwarded = append(p.forwarded, Field{"F", "2"})
-	if c.Params[0] != "ref=a" || c.Cookies[0].Value != "1" || c.Headers[0].Value != "1" || c.Forwarded()[0].Value != "1" {
+	if p.Withheld || len(p.Varying) != 1 || len(p.forwarded) != 1 {
+		t.Errorf("something is left after Reset: %+v", p)
+	}
+	if c.Params[0] != "ref=a" || c.Cookies[0].Value != "1" || c.Headers[0].Value != "1" || c.Varying[0].Value != "1" || c.Forwarded()[0].Value != "1" {
 		t.Errorf("the clone changed: %+v", c)
 	}
 	key := string(c.AppendKey(nil))
 	c.Impersonal()
-	if c.Forwarded() != nil || string(c.AppendKey(nil)) != key {
+	if c.Forwarded() != nil || c.Varying != nil || string(c.AppendKey(nil)) != key {
 		t.Errorf("after Impersonal: %+v", c)
+	}
+}
+
+// TestSelect puts back what selected a stored variant (RFC 9111 §4.1).
+func TestSelect(t *testing.T) {
+	p := Parts{Host: "a", Varying: fields("Accept", "text/html")}
+	key, stored := string(p.AppendKey(nil)), fields("X-Plan", "a", "Accept-Language", "ja")
+	p.Select(stored)
+	stored[0].Value = "changed"
+	if want := fields("Accept-Language", "ja", "X-Plan", "a"); !slices.Equal(p.Varying, want) {
+		t.Errorf("got %q, want %q", p.Varying, want)
+	}
+	if string(p.AppendKey(nil)) != key {
+		t.Error("the selection is in the key")
+	}
+	if got := p.Canonical().Header; got.Get("Accept") != "*/*" || got.Get("Accept-Language") != "ja" || got.Get("X-Plan") != "a" {
+		t.Errorf("got %q", got)
 	}
 }

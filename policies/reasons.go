@@ -21,6 +21,7 @@ const (
 	ReasonConnectionNominates
 	ReasonFragment
 	ReasonCrossOrigin
+	ReasonOnlyIfCached
 
 	// how the request is written.
 	ReasonPathDotSegment
@@ -67,6 +68,7 @@ const (
 	ReasonVaryStar
 	ReasonVaryUndeclared
 	ReasonVaryCredentials
+	ReasonVaryTooMany
 	ReasonAuthChallenge
 	ReasonPerVisitorHeader
 	ReasonAccessControl
@@ -77,6 +79,7 @@ const (
 	ReasonEncodingUnreadable
 	ReasonIncremental
 	ReasonRedirectWithoutLocation
+	ReasonTagsTooMany
 
 	// the body of the response.
 	ReasonDivergent
@@ -93,6 +96,8 @@ const (
 	ReasonMemoryFull
 	ReasonFillAborted
 	ReasonOriginError
+	ReasonInvalidated
+	ReasonValidationRequired
 
 	// our own faults.
 	ReasonStoreFault
@@ -139,6 +144,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonConnectionNominates:     {"connection-nominates", InAmbiguous, "Connection names an end-to-end field, which would be removed on the way to the app.", "RFC 9110 §7.6.1", "Find out which client sends it; browsers do not."},
 	ReasonFragment:                {"fragment", InRequest, "A header asks for a fragment or for data instead of the page (htmx, Turbo, Inertia, RSC, PJAX, XMLHttpRequest …).", "attacks 10", "Key the header on this route if its fragments can be shared."},
 	ReasonCrossOrigin:             {"cross-origin", InRequest, "The request has an Origin header, on which the answer may depend.", "attacks 15", "Key Origin, or strip it if the answer is the same for all."},
+	ReasonOnlyIfCached:            {"only-if-cached", InRequest, "The request says only-if-cached, and nothing that is stored may answer it, so it gets 504.", "RFC 9111 §5.2.1.7", "Nothing: the visitor asked for it."},
 	ReasonPathDotSegment:          {"path-dot-segment", InAmbiguous, "The path has a . or .. segment, plain or encoded.", "RFC 3986 §5.2.4", "Link to the plain path."},
 	ReasonPathEncodedSlash:        {"path-encoded-slash", InAmbiguous, "The path has an encoded slash or backslash.", "attacks 8.1", "Link to a path without %2F and %5C."},
 	ReasonPathBackslash:           {"path-backslash", InAmbiguous, "The path has a backslash.", "attacks 8.2", "Link to a path with slashes."},
@@ -179,6 +185,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonVaryStar:                {"vary-star", InResponse, "Vary has a * : the response depends on more than the request.", "RFC 9110 §12.5.5", "Let the app name what it depends on."},
 	ReasonVaryUndeclared:          {"vary-undeclared", InResponse, "Vary names a header that the route does not declare: not keyed, not stripped, and requests with it are no bypass.", "RFC 9111 §4.1", "Declare the header: key it or strip it."},
 	ReasonVaryCredentials:         {"vary-credentials", InResponse, "Vary names Cookie or Authorization: the response is one visitor's.", "RFC 9110 §12.5.5", "Let the app not read cookies on this page."},
+	ReasonVaryTooMany:             {"vary-too-many", InResponse, "Vary names more request headers than variants can be told apart by.", "RFC 9111 §4.1", "Let the app vary on less."},
 	ReasonAuthChallenge:           {"www-authenticate", InResponse, "The response asks for credentials or answers them (WWW-Authenticate, Authentication-Info …).", "RFC 9110 §11.6", "Do not protect a page that is to be shared."},
 	ReasonPerVisitorHeader:        {"per-visitor-header", InResponse, "A response header carries state of one visitor (a token, Clear-Site-Data, Refresh …).", "attacks 1.2", "Do not send it on this page."},
 	ReasonAccessControl:           {"access-control", InResponse, "Access-Control-Allow-Credentials, or an Access-Control-Allow-Origin for one origin, without Origin in the key.", "attacks 15", "Answer Access-Control-Allow-Origin: *, or key Origin."},
@@ -189,6 +196,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonEncodingUnreadable:      {"encoding-unreadable", InResponse, "The body has a content coding that was not asked for and cannot be decoded.", "attacks 2.3", "Send identity, gzip, deflate, br or zstd."},
 	ReasonIncremental:             {"incremental", InResponse, "The response is a stream, is partial (206) or announces trailers.", "RFC 9111 §3.3", "Nothing: it is not a whole, shareable response."},
 	ReasonRedirectWithoutLocation: {"redirect-without-location", InResponse, "A redirect has no Location.", "attacks 16", "Correct the app."},
+	ReasonTagsTooMany:             {"tags-too-many", InResponse, "The response has more tags, or longer ones, than are indexed: what cannot be purged must not be shared.", "attacks 20", "Let the app send at most 1000 tags of at most 1024 bytes."},
 	ReasonDivergent:               {"divergent", InBody, "Two answers of the origin differed: something in the page is made for one visitor or one request.", "design 3", "See the record: it names the place. Move that state out of the page."},
 	ReasonReflectsInput:           {"reflects-input", InBody, "A value of this visitor's request that is not in the key occurs in the response.", "design 5", "Let the page not repeat it, or key the input."},
 	ReasonTruncated:               {"truncated", InBody, "The response was not complete.", "RFC 9112 §8", "Look at the origin: it broke off."},
@@ -201,6 +209,8 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonMemoryFull:              {"memory-full", InCache, "The memory for responses that are not yet judged is used up.", "design 3", "Raise fill_memory, or look at the origin's time."},
 	ReasonFillAborted:             {"fill-aborted", InCache, "The fill ended without an answer (time limit, reload, or the origin broke off).", "design 3", "Look at the origin; after a reload, nothing."},
 	ReasonOriginError:             {"origin-error", InCache, "The origin could not be reached or failed.", "RFC 5861 §4", "Look at the origin; stale_if_error serves visitors meanwhile."},
+	ReasonInvalidated:             {"invalidated", InCache, "The URL was changed by an unsafe request, or purged, while the response was under way.", "RFC 9111 §4.4", "Nothing: the next request fetches the new one."},
+	ReasonValidationRequired:      {"validation-required", InCache, "The origin wants to be asked before each reuse, so a request cannot share the answer to another one.", "RFC 9111 §5.2.2.4", "Let the app give the response a lifetime."},
 	ReasonStoreFault:              {"store-fault", InFault, "The store failed; the request went to the origin.", "design 3", "Look at the error in the log."},
 	ReasonInternalFault:           {"internal-fault", InFault, "Cacheward met a fault of its own; the request went to the origin.", "design 3", "Report it, with the log line."},
 }

@@ -70,7 +70,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	text := reference(t)
 	for section, model := range map[string]any{
 		"The policy": Policy{}, "Identity": Identity{}, "Routes": Route{}, "Match": Match{}, "Params and cookies": Inputs{},
-		"Headers": HeaderInputs{}, "Downstream": Downstream{},
+		"Headers": HeaderInputs{}, "Downstream": Downstream{}, "Targeted": Targeted{}, "Vouch": Vouch{},
 	} {
 		_, body, ok := strings.Cut(text, "\n## "+section+"\n")
 		if !ok {

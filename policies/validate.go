@@ -108,6 +108,7 @@ func (s section) route(r *Route, inherited *Identity) {
 	s.setCookie(r)
 	s.downstream(r.Downstream)
 	s.downstreamKeys(r)
+	s.followed(r)
 	if r.Cache.Kind == CacheNever {
 		s.never(r)
 	}
@@ -118,4 +119,7 @@ func (s section) route(r *Route, inherited *Identity) {
 		inherited = r.Identity
 	}
 	s.identityKept(r, inherited)
+	s.authorization(r, inherited)
+	s.address(r)
+	s.vouch(r)
 }

@@ -15,17 +15,21 @@ func (s section) cache(c *Cache) {
 	case "":
 		s.fault("cache", "the route does not say whether it caches", "write cache: never, origin or a duration")
 		return
-	case CacheNever, CacheOrigin:
+	case CacheNever:
 		if c.TTL != 0 || c.StaleWhileRevalidate != 0 || c.StaleIfError != 0 || len(c.Statuses) > 0 {
-			s.fault("cache", fmt.Sprintf("cache: %s takes no durations", c.Kind), "give a ttl instead, or leave the durations out")
+			s.fault("cache", "cache: never takes no durations", "give a ttl instead, or leave the durations out")
 		}
 		return
+	case CacheOrigin:
+		if c.TTL != 0 {
+			s.fault("cache.ttl", "the lifetime is the origin's on cache: origin routes", "give the duration instead of origin, or leave it out")
+		}
 	case CacheTTL:
+		s.positive("cache.ttl", c.TTL, false)
 	default:
 		s.fault("cache", fmt.Sprintf("%q is no kind of cache", c.Kind), suggest(string(c.Kind), []CacheKind{CacheNever, CacheOrigin, CacheTTL}))
 		return
 	}
-	s.positive("cache.ttl", c.TTL, false)
 	s.positive("cache.stale_while_revalidate", c.StaleWhileRevalidate, true)
 	s.positive("cache.stale_if_error", c.StaleIfError, true)
 	for _, status := range slices.Sorted(maps.Keys(c.Statuses)) {
@@ -105,9 +109,16 @@ func (s section) downstream(d *Downstream) {
 	if d == nil {
 		return
 	}
+	if d.Profile == ProfileOrigin {
+		if d.TTL != 0 || d.Browser != 0 {
+			s.fault("downstream.profile", "downstream: origin passes on what the origin says, which leaves nothing for ttl and browser to say",
+				"write downstream: origin alone, or leave the profile out")
+		}
+		return
+	}
 	s.positive("downstream.ttl", d.TTL, false)
 	s.positive("downstream.browser", d.Browser, true)
-	oneOf(s, "downstream.profile", d.Profile, "profile", []string{ProfileGeneric})
+	oneOf(s, "downstream.profile", d.Profile, "profile", []string{ProfileGeneric, ProfileOrigin})
 }
 
 // downstreamKeys reports permission for caches that could not tell the variants
@@ -147,4 +158,11 @@ func (s section) never(r *Route) {
 	contradicts("admission", r.Admission != nil)
 	contradicts("set_cookie", r.SetCookie != nil)
 	contradicts("downstream", r.Downstream != nil)
+	contradicts("heuristic", r.Heuristic != "")
+	contradicts("error_ttl", r.ErrorTTL != nil)
+	contradicts("targeted", r.Targeted != nil)
+	contradicts("authorization", r.Authorization != nil)
+	contradicts("address", r.Address != nil)
+	contradicts("request_directives", r.RequestDirectives != "")
+	contradicts("vouch", r.Vouch != nil)
 }

@@ -32,6 +32,25 @@ type Rules struct {
 	// Operator says that the route has a duration, so that the origin need not
 	// say for how long. What the origin refuses stays refused.
 	Operator bool
+	// Given reports whether the route gives responses with this status a
+	// lifetime where the origin gives none. Nil: none.
+	Given func(status int) bool
+	// Reader reads the fields that control caches.
+	Reader httpcache.Reader
+	// Heuristic permits a guess where the origin gives no lifetime (RFC 9111
+	// §4.2.2).
+	Heuristic bool
+	// Errors says that errors with an explicit lifetime are stored.
+	Errors bool
+	// Vouched reports whether somebody vouches for a response field, by its
+	// canonical name, that speaks against sharing as a rule. Nil: nobody for any.
+	Vouched func(field string) bool
+	// Validate says that what may not be reused unasked is stored all the same if
+	// it has a validator, to be asked about each time (RFC 9111 §5.2.2.4).
+	Validate bool
+	// Authorized says that the request had Authorization, so that the origin must
+	// have allowed it in so many words (RFC 9111 §3.5).
+	Authorized bool
 	// AllowSetCookie says that Set-Cookie is removed from this response before
 	// anybody gets it. It is for the head alone: 1xx responses and trailers are
 	// passed on by others.
@@ -56,14 +75,13 @@ func Check(h Head, r Rules) []policies.Reason {
 	var found findings
 	head := fold(h.Header)
 	found.checkStatus(h.Status, head, r)
-	found.checkIncremental(h.Status, head)
-	found.checkState(head, r.AllowSetCookie)
-	directives := found.checkDirectives(head)
+	found.checkIncremental(h.Status, head, r)
+	found.checkState(head, r.AllowSetCookie, r)
+	directives := r.Reader.Directives(head.fields, h.Status)
+	found.checkDirectives(directives, r.Validate && hasValidator(head))
+	found.addIf(r.Authorized && !MayShareAuthorized(directives), policies.ReasonAuthorization)
 	for _, header := range h.Informational {
-		info := fold(header)
-		found.checkState(info, false)
-		found.checkDirectives(info)
-		found.checkSyntax(info)
+		found.checkInterim(fold(header))
 	}
 	found.checkVary(head, r)
 	found.checkAccessControl(head, r)
@@ -74,7 +92,37 @@ func Check(h Head, r Rules) []policies.Reason {
 	}
 	found.checkEncoding(head, r)
 	found.checkSyntax(head)
-	found.checkFreshness(head, directives, r)
+	found.checkFreshness(h.Status, head, directives, r)
+	return found
+}
+
+// MayShareAuthorized reports whether the origin allows a response to a request with
+// Authorization to be given to others (RFC 9111 §3.5). Its must-revalidate, which
+// would do as well, says nothing about others and is not enough here; neither is a
+// targeted field's lifetime.
+func MayShareAuthorized(d httpcache.Directives) bool {
+	return d.Public || d.HasSMaxAge && !d.Targeted
+}
+
+// CheckInterim judges a 1xx response by itself. It returns all reasons against
+// passing it on to the visitor who caused a fill; any of them speaks against
+// sharing the final response as well.
+func CheckInterim(h http.Header) []policies.Reason {
+	var found findings
+	found.checkInterim(fold(h))
+	return found
+}
+
+// CheckUpdate judges the head of a 304 by itself, before it updates a stored
+// response (RFC 9111 §4.3.4): what it says may take the permission to share away.
+func CheckUpdate(h http.Header, r Rules) []policies.Reason {
+	var found findings
+	s := fold(h)
+	found.checkState(s, false, r)
+	found.checkDirectives(r.Reader.Directives(s.fields, http.StatusNotModified), r.Validate)
+	found.checkVary(s, r)
+	found.checkAccessControl(s, r)
+	found.checkSyntax(s)
 	return found
 }
 
@@ -84,8 +132,8 @@ func Check(h Head, r Rules) []policies.Reason {
 func CheckTrailer(t http.Header, r Rules) []policies.Reason {
 	var found findings
 	trailer := fold(t)
-	found.checkState(trailer, false)
-	found.checkDirectives(trailer)
+	found.checkState(trailer, false, Rules{})
+	found.checkDirectives(httpcache.ResponseDirectives(trailer.fields), false)
 	found.checkVary(trailer, r)
 	found.checkAccessControl(trailer, r)
 	found.checkSyntax(trailer)
@@ -117,23 +165,26 @@ func (f *findings) checkStatus(status int, head section, r Rules) {
 	// Not final, no status at all, or an answer to one client's own copy:
 	// no route can store those.
 	never := status < 200 || status > 599 || status == http.StatusNotModified
-	f.addIf(never || !stored, policies.ReasonStatus)
+	never = never || httpcache.Momentary(status, head.fields)
+	// What the operator declares shareable is only what they had in mind.
+	refused := !r.Operator && httpcache.ErrorStatus(status) && !r.Errors
+	f.addIf(never || refused || !stored, policies.ReasonStatus)
 
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		f.addIf(strings.Join(head.fields["Location"], "") == "", policies.ReasonRedirectWithoutLocation)
+		f.addIf(r.Operator && strings.Join(head.fields["Location"], "") == "", policies.ReasonRedirectWithoutLocation)
 	}
 }
 
 // checkIncremental finds responses that are not one whole representation.
-func (f *findings) checkIncremental(status int, head section) {
+func (f *findings) checkIncremental(status int, head section, r Rules) {
 	media := ""
 	if types := head.fields["Content-Type"]; len(types) > 0 {
 		media = mediaType(types[0])
 	}
 	f.addIf(status == http.StatusPartialContent ||
-		head.has("Content-Range") ||
+		head.has("Content-Range") && !r.vouched("Content-Range") ||
 		head.has("Trailer") || head.prefixed ||
 		strings.Contains(strings.Join(head.fields["Incremental"], ","), "?1") ||
 		media == "text/event-stream" ||
@@ -143,25 +194,31 @@ func (f *findings) checkIncremental(status int, head section) {
 }
 
 // checkState finds fields that set or carry the state of one visitor.
-func (f *findings) checkState(s section, allowSetCookie bool) {
-	f.addIf(s.has("Set-Cookie2") || s.has("Set-Cookie") && !allowSetCookie, policies.ReasonSetCookie)
+func (f *findings) checkState(s section, allowSetCookie bool, r Rules) {
+	f.addIf(s.has("Set-Cookie2") && !r.vouched("Set-Cookie2") || s.has("Set-Cookie") && !allowSetCookie, policies.ReasonSetCookie)
 	for _, name := range authFields {
-		f.addIf(s.has(name), policies.ReasonAuthChallenge)
+		f.addIf(s.has(name) && !r.vouched(name), policies.ReasonAuthChallenge)
 	}
 	for name, values := range s.fields {
-		f.addIf(len(values) > 0 && isPerVisitor(name), policies.ReasonPerVisitorHeader)
+		f.addIf(len(values) > 0 && isPerVisitor(name) && !r.vouched(name), policies.ReasonPerVisitorHeader)
 	}
 }
 
+func (r Rules) vouched(field string) bool { return r.Vouched != nil && r.Vouched(field) }
+
 // checkDirectives looks for refusals in the fields that control caches (RFC 9111
-// §5.2.2).
-func (f *findings) checkDirectives(s section) httpcache.Directives {
-	d := httpcache.ResponseDirectives(s.fields)
+// §5.2.2). Validate says that the response can be asked about before each reuse.
+func (f *findings) checkDirectives(d httpcache.Directives, validate bool) {
 	f.addIf(d.Private, policies.ReasonPrivate)
 	f.addIf(d.NoStore, policies.ReasonNoStore)
-	f.addIf(d.NoCache, policies.ReasonNoCache)
+	f.addIf(d.NoCache && !validate, policies.ReasonNoCache)
 	f.addIf(d.Malformed, policies.ReasonHeaderMalformed)
-	return d
+}
+
+func (f *findings) checkInterim(s section) {
+	f.checkState(s, false, Rules{})
+	f.checkDirectives(httpcache.ResponseDirectives(s.fields), false)
+	f.checkSyntax(s)
 }
 
 // checkVary reads Vary (RFC 9110 §12.5.5). What is no list of names counts as *.
@@ -203,17 +260,34 @@ func (f *findings) checkAccessControl(s section, r Rules) {
 
 // checkEncoding finds content codings where none was asked for.
 func (f *findings) checkEncoding(s section, r Rules) {
+	if r.vouched("Content-Encoding") {
+		return
+	}
 	codings, ok := parseCodings(s.fields["Content-Encoding"])
 	f.addIf(!ok || r.WantIdentity && len(codings) > 0, policies.ReasonEncodingUnreadable)
 }
 
 // checkFreshness looks at for how long the origin lets a shared cache have the
 // response (RFC 9111 §4.2.1). After a refusal that question does not arise.
-func (f *findings) checkFreshness(s section, d httpcache.Directives, r Rules) {
+func (f *findings) checkFreshness(status int, s section, d httpcache.Directives, r Rules) {
 	if d.Private || d.NoStore || d.NoCache || d.Malformed {
 		return
 	}
 	lifetime, explicit := httpcache.Lifetime(s.fields, d, r.Received)
-	f.addIf(explicit && lifetime <= 0, policies.ReasonNotFresh)
-	f.addIf(!explicit && !r.Operator, policies.ReasonNotExplicit)
+	if explicit {
+		f.addIf(lifetime <= 0 && !(r.Validate && hasValidator(s)), policies.ReasonNotFresh)
+		return
+	}
+	guessed := false
+	if r.Heuristic {
+		_, guessed = httpcache.Heuristic(s.fields, d, status, r.Received)
+	}
+	given := r.Given != nil && r.Given(status)
+	f.addIf(!r.Operator && !given && !guessed, policies.ReasonNotExplicit)
+}
+
+// hasValidator says whether the origin can be asked if the response still holds.
+func hasValidator(s section) bool {
+	etag, modified := httpcache.Validators(s.fields)
+	return etag != "" || modified != ""
 }

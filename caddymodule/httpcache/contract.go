@@ -52,6 +52,27 @@ func Permit(h http.Header, p Permission) {
 	h["Cdn-Cache-Control"] = []string{"max-age=" + wholeSeconds(p.CDN)}
 }
 
+// Relay leaves it to the origin what caches downstream may do. Its Cache-Control,
+// Expires and Pragma stay. A targeted field that permits was for this cache and is
+// consumed; one that refuses goes on, for the next cache that reads it. Silence,
+// which several CDNs take for a permission of hours, becomes private, no-store.
+func Relay(h http.Header) {
+	for name, values := range h {
+		if targeted(name) && !refuses(name, values) {
+			delete(h, name)
+		}
+	}
+	if blank(lines(h, "Cache-Control")) && len(lines(h, "Expires")) == 0 {
+		h["Cache-Control"] = []string{forbidden}
+	}
+}
+
+// refuses reports whether a targeted field keeps a cache from storing.
+func refuses(name string, values []string) bool {
+	d := ResponseDirectives(http.Header{name: values})
+	return d.Private || d.NoStore || d.NoCache
+}
+
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 func clearCaching(h http.Header) {

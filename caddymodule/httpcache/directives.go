@@ -2,6 +2,7 @@ package httpcache
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,57 +29,151 @@ type Directives struct {
 	// Public and Immutable permit (RFC 9111 §5.2.2.9, RFC 8246).
 	Public, Immutable bool
 
-	// The lifetimes are in whole seconds, at most 2³¹-1. Of several values
-	// the smallest counts. MaxAge and SMaxAge mean something only with
-	// HasMaxAge and HasSMaxAge. A lifetime of nought in a targeted field is
-	// an SMaxAge of nought.
+	// The lifetimes are in whole seconds, at most 2³¹. Of several values the
+	// smallest counts. MaxAge and SMaxAge mean something only with HasMaxAge
+	// and HasSMaxAge. A lifetime of nought in any targeted field is an SMaxAge
+	// of nought.
 	MaxAge, SMaxAge                    time.Duration
 	StaleWhileRevalidate, StaleIfError time.Duration
 	HasMaxAge, HasSMaxAge              bool
 
+	// Targeted says that the permissions and lifetimes are those of a targeted
+	// field, as SMaxAge where it has one. Expires does not count then
+	// (RFC 9213 §2.2).
+	Targeted bool
+
 	// Malformed says that Cache-Control could not be read. No permission is
 	// set then.
 	Malformed bool
+
+	// capped says that no lifetime is longer than limit: a targeted field that
+	// could not be read wanted no longer one.
+	capped bool
+	limit  time.Duration
 }
 
-// ResponseDirectives reads the directives of a response. Targeted fields can
-// only refuse: what they permit is ignored.
-func ResponseDirectives(h http.Header) Directives {
+// Reader says how the fields that control caches are read for one route. The zero
+// Reader is the strictest. A Reader is not changed by its methods.
+type Reader struct {
+	// Targets are the targeted fields (RFC 9213 §2.2) that speak to this cache,
+	// by their canonical names, the most specific first. Others can only refuse.
+	Targets []string
+
+	// TargetFirst gives a valid targeted field the precedence of RFC 9213 §2.2:
+	// Cache-Control, Expires and Pragma are then not read at all, and neither
+	// are less specific targets. Without it a refusal in any field wins.
+	TargetFirst bool
+
+	// MustUnderstand obeys must-understand (RFC 9111 §5.2.2.3): beside it
+	// no-store is ignored for statuses whose caching requirements this cache
+	// implements, and other statuses are not stored.
+	MustUnderstand bool
+}
+
+// Directives reads the directives of a response with the given status.
+//
+// The first of Targets that has a valid value governs the permissions and
+// lifetimes; without TargetFirst only if it has a lifetime. A target that is damaged
+// permits nothing and is passed over; what it refuses, and any lifetime in it, still
+// restricts.
+func (r Reader) Directives(h http.Header, status int) Directives {
+	d, chosen := r.target(h, status)
+	switch {
+	case chosen < 0:
+		d = r.control(h, status)
+	case !r.TargetFirst:
+		control := r.control(h, status)
+		if control.Malformed || !d.HasSMaxAge {
+			// A lifetime of nought in Cache-Control is a refusal, too, unless the
+			// target has another for us.
+			d = control.restricted(d)
+		} else {
+			d = d.restricted(control)
+		}
+	}
+	r.restrictByOthers(h, chosen, &d)
+	return d
+}
+
+// ResponseDirectives reads the directives of a response as the zero [Reader]
+// does: targeted fields can only refuse.
+func ResponseDirectives(h http.Header) Directives { return Reader{}.Directives(h, 0) }
+
+// Understood reports whether this cache implements the caching requirements of a
+// status, as RFC 9111 §3 asks of what is stored with must-understand. They are the
+// final statuses of RFC 9110 that may be stored, but for 206.
+func Understood(status int) bool {
+	switch status {
+	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent,
+		http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
+		http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusRequestURITooLong,
+		http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+// control reads Cache-Control, and Pragma where there is none.
+func (r Reader) control(h http.Header, status int) Directives {
 	var d Directives
 	control := lines(h, "Cache-Control")
 	for _, line := range control {
 		d.restrict(line)
 	}
 	d.permit(control)
+	if r.MustUnderstand {
+		d.understand(control, status)
+	}
 	// RFC 9111 §5.4: Pragma speaks for those who do not know Cache-Control.
 	if blank(control) {
 		for _, line := range lines(h, "Pragma") {
 			d.NoCache = d.NoCache || indexFold(line, "no-cache") >= 0
 		}
 	}
-	for name, values := range h {
-		for _, value := range values {
-			switch {
-			case strings.EqualFold(name, "X-Accel-Expires"):
-				d.restrictAccel(value)
-			case targeted(name):
-				d.restrictTargeted(value)
-			}
-		}
-	}
 	return d
 }
 
-// RequestNoStore reports whether a request says no-store (RFC 9111 §5.2.1.5), in
-// any line and in any damaged form. It looks under the canonical name only, as
-// net/http hands requests over.
-func RequestNoStore(h http.Header) bool {
-	for _, line := range h["Cache-Control"] {
-		if indexFold(line, "no-store") >= 0 {
-			return true
+// understand obeys must-understand in a field of the given lines. The no-store
+// beside it is ignored only if the text leaves no doubt about either.
+func (d *Directives) understand(all []string, status int) {
+	switch {
+	case !d.MustUnderstand:
+	case !Understood(status):
+		d.NoStore = true
+	case !d.Malformed && bare(all, "must-understand") && bare(all, "no-store"):
+		d.NoStore = false
+	}
+}
+
+// bare reports whether the lines are well-formed and the name occurs in them only
+// as a directive without an argument.
+func bare(all []string, name string) bool {
+	mentions, directives := 0, 0
+	for _, line := range all {
+		mentions += countFold(line, name)
+		rest := eachDirective(line, func(directive, _ string, hasValue bool) {
+			if !hasValue && strings.EqualFold(directive, name) {
+				directives++
+			}
+		})
+		if rest != "" {
+			return false
 		}
 	}
-	return false
+	return mentions == directives
+}
+
+// restricted is d with the restrictions of other, too.
+func (d Directives) restricted(other Directives) Directives {
+	d.Private = d.Private || other.Private
+	d.NoStore = d.NoStore || other.NoStore
+	d.NoCache = d.NoCache || other.NoCache
+	d.MustRevalidate = d.MustRevalidate || other.MustRevalidate
+	d.ProxyRevalidate = d.ProxyRevalidate || other.ProxyRevalidate
+	d.MustUnderstand = d.MustUnderstand || other.MustUnderstand
+	d.Malformed = d.Malformed || other.Malformed
+	return d
 }
 
 // restrict finds restrictions wherever their names occur in text: inside the
@@ -110,6 +205,10 @@ func (d *Directives) permit(control []string) {
 	parsed, err := cacheobject.ParseResponseCacheControl(strings.Join(control, ", "))
 	if err != nil {
 		d.Malformed = true
+		if unreadableLifetime(control) {
+			// RFC 9111 §4.2.1: a response whose freshness is invalid is stale.
+			d.Malformed, d.SMaxAge, d.HasSMaxAge = false, 0, true
+		}
 		return
 	}
 	p := *d
@@ -124,7 +223,7 @@ func (d *Directives) permit(control []string) {
 		*lifetime = min(*lifetime, seconds)
 	}
 	for _, line := range control {
-		wellFormed := eachDirective(line, func(name, value string) {
+		rest := eachDirective(line, func(name, value string, _ bool) {
 			switch strings.ToLower(name) {
 			case "max-age":
 				lower(&p.MaxAge, value)
@@ -136,7 +235,7 @@ func (d *Directives) permit(control []string) {
 				lower(&p.StaleIfError, value)
 			}
 		})
-		if !wellFormed {
+		if rest != "" {
 			d.Malformed = true
 			return
 		}
@@ -144,40 +243,23 @@ func (d *Directives) permit(control []string) {
 	*d = p
 }
 
-// restrictTargeted finds the refusals of a targeted field: the names that refuse
-// in Cache-Control, Akamai's bypass-cache, and lifetimes that are not a positive
-// number.
-func (d *Directives) restrictTargeted(value string) {
-	d.restrict(value)
-	if indexFold(value, "bypass-cache") >= 0 {
-		d.NoStore = true
-	}
-	for _, name := range []string{"max-age", "maxage"} {
-		for rest := value; ; {
-			i := indexFold(rest, name)
-			if i < 0 {
-				break
+// unreadableLifetime reports whether the lines are well-formed but for a lifetime that
+// is no number of seconds.
+func unreadableLifetime(control []string) bool {
+	found := false
+	for _, line := range control {
+		rest := eachDirective(line, func(name, value string, _ bool) {
+			switch strings.ToLower(name) {
+			case "max-age", "s-maxage":
+				_, ok := deltaSeconds(value)
+				found = found || !ok
 			}
-			rest = rest[i+len(name):]
-			if !positive(strings.TrimLeft(rest, " \t=\"")) {
-				d.SMaxAge, d.HasSMaxAge = 0, true
-			}
+		})
+		if rest != "" {
+			return false
 		}
 	}
-}
-
-// restrictAccel reads nginx's X-Accel-Expires, a number of seconds of which 0
-// forbids caching. Its other form, @ and a time, is not told from damage.
-func (d *Directives) restrictAccel(value string) {
-	if !positive(strings.TrimSpace(value)) {
-		d.NoStore = true
-	}
-}
-
-// positive reports whether s begins with a decimal number that is not nought.
-func positive(s string) bool {
-	s = strings.TrimLeft(s, "0")
-	return s != "" && s[0] >= '1' && s[0] <= '9'
+	return found
 }
 
 func fromDelta(n cacheobject.DeltaSeconds) (time.Duration, bool) {
@@ -185,4 +267,31 @@ func fromDelta(n cacheobject.DeltaSeconds) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, true
+}
+
+// restrictByOthers applies what the fields refuse that do not govern: targeted
+// fields for other caches, targets that were passed over, and less specific ones
+// unless RFC 9213 has them ignored. Chosen is the index of the target that
+// governs, or negative.
+func (r Reader) restrictByOthers(h http.Header, chosen int, d *Directives) {
+	for name, values := range h {
+		i := slices.IndexFunc(r.Targets, func(target string) bool { return strings.EqualFold(name, target) })
+		listed := i >= 0
+		switch {
+		case !listed && !targeted(name):
+			continue
+		case listed && chosen >= 0 && (i == chosen || r.TargetFirst && i > chosen):
+			continue
+		}
+		for _, value := range values {
+			if strings.EqualFold(name, "X-Accel-Expires") {
+				d.restrictAccel(value)
+				continue
+			}
+			d.restrictTargeted(value)
+			if listed && (chosen < 0 || i < chosen) {
+				d.capLifetime(value)
+			}
+		}
+	}
 }

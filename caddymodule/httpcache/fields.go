@@ -57,10 +57,11 @@ var hopByHop = newFieldNames(
 )
 
 // ofOneAnswer are the fields that are computed anew for each response that is
-// served.
+// served, and Warning, which is obsolete (RFC 9111 §5.5) and was about one answer.
 var ofOneAnswer = newFieldNames(
 	"Age",
 	"Cache-Status",
+	"Warning",
 )
 
 // perVisitor are the fields that carry or change the state of one visitor. A
@@ -182,15 +183,18 @@ func HasPerVisitor(h http.Header) bool {
 // [PerRequest], and names that are no token. Date, Cache-Control and Expires
 // stay. Names are canonical in the copy.
 //
+// Vouched reports whether a field of one visitor's state stays all the same, because
+// somebody vouches for it; nil: none does.
+//
 // Judge h before: what Connection nominates may be a refusal.
-func StoredFields(h http.Header) http.Header {
+func StoredFields(h http.Header, vouched func(field string) bool) http.Header {
 	nominated := connectionOptions(h)
 	kept := make(http.Header, len(h))
 	var odd []string
 	for name, values := range h {
 		canonical := http.CanonicalHeaderKey(name)
 		switch {
-		case len(values) == 0, !storable(canonical), slices.Contains(nominated, canonical):
+		case len(values) == 0, !storable(canonical, vouched), slices.Contains(nominated, canonical):
 		case canonical != name:
 			odd = append(odd, name)
 		default:
@@ -206,11 +210,26 @@ func StoredFields(h http.Header) http.Header {
 	return kept
 }
 
-func storable(canonical string) bool {
+// ForwardedFields returns a copy of h, sharing nothing with it, of what is passed on
+// to the one visitor whom the response is for: all but the fields of the connection
+// (RFC 9110 §7.6.1) and Age, which is computed anew.
+func ForwardedFields(h http.Header) http.Header {
+	nominated := connectionOptions(h)
+	kept := make(http.Header, len(h))
+	for name, values := range h {
+		canonical := http.CanonicalHeaderKey(name)
+		if len(values) > 0 && !hopByHop.has(canonical) && canonical != "Age" && !slices.Contains(nominated, canonical) {
+			kept[name] = slices.Clone(values)
+		}
+	}
+	return kept
+}
+
+func storable(canonical string, vouched func(field string) bool) bool {
 	return canonical != "" && tokenLength(canonical) == len(canonical) &&
 		!hopByHop.has(canonical) &&
 		!ofOneAnswer.has(canonical) &&
-		!perVisitor.has(canonical) &&
+		(!perVisitor.has(canonical) || vouched != nil && vouched(canonical)) &&
 		!perRequest.has(canonical) &&
 		!targeted(canonical)
 }

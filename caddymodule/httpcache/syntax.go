@@ -26,46 +26,60 @@ func deltaSeconds(s string) (time.Duration, bool) {
 	return time.Duration(total) * time.Second, true
 }
 
-// date reads an HTTP-date (RFC 9110 §5.6.7). Unlike http.ParseTime it takes no
-// zone but GMT: the time package reads a zone that it does not know as GMT, and
-// 10:00 JST is nine hours earlier than that.
+// date reads an HTTP-date in one of its three forms (RFC 9110 §5.6.7). Letter case
+// does not matter (RFC 9111 §4.2), and neither does whether the day of the week is
+// the right one. Everything else does: the time package reads single digits, runs
+// of spaces, and a zone that it does not know as GMT, none of which is an HTTP-date.
 func date(s string) (time.Time, bool) {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return time.Time{}, false
+		}
+	}
+	s = strings.ToUpper(s)
 	t, err := http.ParseTime(s)
 	if err != nil {
 		return time.Time{}, false
 	}
-	if strings.IndexByte(s, ',') >= 0 && !strings.HasSuffix(s, " GMT") {
-		return time.Time{}, false
+	layout, weekday := time.ANSIC, " "
+	if strings.Contains(s, "-") {
+		layout, weekday = time.RFC850, ","
+	} else if strings.Contains(s, ",") {
+		layout, weekday = http.TimeFormat, ","
 	}
-	return t, true
+	_, given, _ := strings.Cut(s, weekday)
+	_, exact, _ := strings.Cut(strings.ToUpper(t.UTC().Format(layout)), weekday)
+	return t, given == strings.Replace(exact, " UTC", " GMT", 1)
 }
 
 // eachDirective calls visit for every directive of a Cache-Control line (RFC
-// 9111 §5.2) and reports whether the whole line was well-formed. Values are
-// given without their quotes; escapes in them stay as they are.
-func eachDirective(line string, visit func(name, value string)) bool {
+// 9111 §5.2) up to the first that is not well-formed. It returns what it did not
+// read, from the start of that one; nothing is left of a well-formed line. Values
+// are given without their quotes; escapes in them stay as they are.
+func eachDirective(line string, visit func(name, value string, hasValue bool)) (rest string) {
 	for {
 		line = strings.TrimLeft(line, " \t,")
 		if line == "" {
-			return true
+			return ""
 		}
 		n := tokenLength(line)
 		if n == 0 {
-			return false
+			return line
 		}
-		name, value := line[:n], ""
-		line = line[n:]
-		if strings.HasPrefix(line, "=") {
+		name, value, after := line[:n], "", line[n:]
+		hasValue := strings.HasPrefix(after, "=")
+		if hasValue {
 			var ok bool
-			if value, line, ok = argument(line[1:]); !ok {
-				return false
+			if value, after, ok = argument(after[1:]); !ok {
+				return line
 			}
 		}
-		visit(name, value)
-		line = strings.TrimLeft(line, " \t")
-		if line != "" && line[0] != ',' {
-			return false
+		after = strings.TrimLeft(after, " \t")
+		if after != "" && after[0] != ',' {
+			return line
 		}
+		visit(name, value, hasValue)
+		line = after
 	}
 }
 
@@ -114,6 +128,20 @@ func indexFold(s, part string) int {
 		}
 	}
 	return -1
+}
+
+// countFold is strings.Count without regard to the case of ASCII letters. Part
+// must be lower-case.
+func countFold(s, part string) int {
+	n := 0
+	for {
+		i := indexFold(s, part)
+		if i < 0 {
+			return n
+		}
+		n++
+		s = s[i+len(part):]
+	}
 }
 
 // lines returns all lines of a field, whatever the case in which its name

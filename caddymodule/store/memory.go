@@ -16,9 +16,9 @@ import (
 // The bound is kept by the goroutine that puts, before Put returns. Bytes can
 // exceed the limit only by the objects that are being put at that very moment.
 type Memory struct {
-	// cache is nil once closed. Those who still use the old pointer then write
+	// table is nil once closed. Those who still use the old pointer then write
 	// to a table that nobody else will read.
-	cache atomic.Pointer[otter.Cache[Key, *Object]]
+	table atomic.Pointer[table]
 
 	limit       atomic.Int64
 	bytes       atomic.Int64
@@ -26,27 +26,43 @@ type Memory struct {
 	expirations atomic.Uint64
 }
 
+// table is everything that is given up at once when the store closes.
+type table struct {
+	cache       *otter.Cache[halfKey, *Object]
+	tags        tagIndex
+	invalidated *invalidations
+}
+
+// halfKey is what the table finds an object by, to save memory: half a digest is
+// distinct enough, and the whole is in the object, where Get compares it.
+type halfKey [16]byte
+
+func halfOf(key Key) halfKey { return halfKey(key[:16]) }
+
 // NewMemory returns an empty store of at most limit bytes, counted as
-// [Object.Size] does. It runs one goroutine until Close.
+// [Object.Size] does. It runs one goroutine until Close. Beside that it remembers
+// invalidations, in at most 7 MiB.
 func NewMemory(limit int64) (*Memory, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
 	m := &Memory{}
 	m.limit.Store(limit)
-	cache, err := otter.New(&otter.Options[Key, *Object]{
+	t := &table{invalidated: newInvalidations(MaxInvalidations)}
+	cache, err := otter.New(&otter.Options[halfKey, *Object]{
 		MaximumWeight: uint64(limit),
 		// Put refuses what does not fit.
-		Weigher: func(_ Key, o *Object) uint32 { return uint32(o.Size()) },
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[Key, *Object]) time.Duration {
+		Weigher: func(_ halfKey, o *Object) uint32 { return uint32(o.Size()) },
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[halfKey, *Object]) time.Duration {
 			return time.Until(e.Value.UsableUntil())
 		}),
-		OnAtomicDeletion: m.deleted,
+		OnAtomicDeletion: func(e otter.DeletionEvent[halfKey, *Object]) { m.deleted(t, e) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("memory store of %d bytes: %w", limit, err)
 	}
-	m.cache.Store(cache)
+	t.cache = cache
+	m.table.Store(t)
 	return m, nil
 }
 
@@ -57,8 +73,10 @@ func checkLimit(limit int64) error {
 	return nil
 }
 
-// deleted runs under a lock of the table, so it only counts.
-func (m *Memory) deleted(e otter.DeletionEvent[Key, *Object]) {
+// deleted runs under a lock of the table, once for every object that was set, so
+// it only counts, and takes the object's tags out of the index.
+func (m *Memory) deleted(t *table, e otter.DeletionEvent[halfKey, *Object]) {
+	t.tags.remove(e.Value)
 	m.bytes.Add(-e.Value.Size())
 	switch e.Cause {
 	case otter.CauseOverflow:
@@ -70,12 +88,12 @@ func (m *Memory) deleted(e otter.DeletionEvent[Key, *Object]) {
 
 // Get implements [Store]. It allocates nothing on a hit.
 func (m *Memory) Get(key Key, parts []byte) (*Object, error) {
-	cache := m.cache.Load()
-	if cache == nil {
+	t := m.table.Load()
+	if t == nil {
 		return nil, ErrClosed
 	}
-	o, ok := cache.GetIfPresent(key)
-	if !ok || o.Parts != string(parts) {
+	o, ok := t.cache.GetIfPresent(halfOf(key))
+	if !ok || o.Key != key || o.Parts != string(parts) {
 		return nil, nil
 	}
 	// The table expires entries too, by a clock of its own that it read at some
@@ -88,8 +106,8 @@ func (m *Memory) Get(key Key, parts []byte) (*Object, error) {
 
 // Put implements [Store].
 func (m *Memory) Put(o *Object) error {
-	cache := m.cache.Load()
-	if cache == nil {
+	t := m.table.Load()
+	if t == nil {
 		return ErrClosed
 	}
 	size, limit := o.Size(), m.limit.Load()
@@ -97,26 +115,62 @@ func (m *Memory) Put(o *Object) error {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, size, min(limit, math.MaxUint32))
 	}
 	if !time.Now().Before(o.UsableUntil()) {
-		cache.Invalidate(o.Key)
+		t.cache.Invalidate(halfOf(o.Key))
 		return nil
 	}
-	m.bytes.Add(size)
-	cache.Set(o.Key, o)
+	if !m.set(t, o, size) {
+		return ErrInvalidated
+	}
 	if m.bytes.Load() > limit {
 		// The table evicts in a goroutine of its own, which may come too late.
 		// Doing it here, or waiting for it, is what bounds the excess.
-		cache.CleanUp()
+		t.cache.CleanUp()
 	}
 	return nil
 }
 
+// set puts o into the table and its index, unless it was invalidated. Under the
+// lock no invalidation begins; each that is remembered later finds o in the index
+// and in the table.
+func (m *Memory) set(t *table, o *Object, size int64) bool {
+	t.invalidated.mu.RLock()
+	defer t.invalidated.mu.RUnlock()
+	if t.invalidated.refuse(o) {
+		return false
+	}
+	m.bytes.Add(size)
+	t.tags.add(o)
+	t.cache.Set(halfOf(o.Key), o)
+	return true
+}
+
+// Invalidate implements [Store].
+func (m *Memory) Invalidate(tag Tag) (int, error) {
+	t := m.table.Load()
+	if t == nil {
+		return 0, ErrClosed
+	}
+	t.invalidated.remember(tag)
+	removed := 0
+	for _, o := range t.tags.objects(tag) {
+		t.cache.ComputeIfPresent(halfOf(o.Key), func(there *Object) (*Object, otter.ComputeOp) {
+			if there != o {
+				return there, otter.CancelOp // replaced, or evicted, by now
+			}
+			removed++
+			return nil, otter.InvalidateOp
+		})
+	}
+	return removed, nil
+}
+
 // Delete implements [Store].
 func (m *Memory) Delete(key Key) error {
-	cache := m.cache.Load()
-	if cache == nil {
+	t := m.table.Load()
+	if t == nil {
 		return ErrClosed
 	}
-	cache.Invalidate(key)
+	t.cache.Invalidate(halfOf(key))
 	return nil
 }
 
@@ -126,23 +180,23 @@ func (m *Memory) SetLimit(limit int64) error {
 	if err := checkLimit(limit); err != nil {
 		return err
 	}
-	cache := m.cache.Load()
-	if cache == nil {
+	t := m.table.Load()
+	if t == nil {
 		return ErrClosed
 	}
 	m.limit.Store(limit)
-	cache.SetMaximum(uint64(limit))
+	t.cache.SetMaximum(uint64(limit))
 	return nil
 }
 
 // Stats implements [Store].
 func (m *Memory) Stats() Stats {
-	cache := m.cache.Load()
-	if cache == nil {
+	t := m.table.Load()
+	if t == nil {
 		return Stats{}
 	}
 	return Stats{
-		Objects:     cache.EstimatedSize(),
+		Objects:     t.cache.EstimatedSize(),
 		Bytes:       m.bytes.Load(),
 		Limit:       m.limit.Load(),
 		Evictions:   m.evictions.Load(),
@@ -153,11 +207,11 @@ func (m *Memory) Stats() Stats {
 // Close implements [Store]. The memory is free as soon as the last request that
 // was looking something up has done so.
 func (m *Memory) Close() error {
-	cache := m.cache.Swap(nil)
-	if cache == nil {
+	t := m.table.Swap(nil)
+	if t == nil {
 		return ErrClosed
 	}
-	cache.StopAllGoroutines()
+	t.cache.StopAllGoroutines()
 	return nil
 }
 

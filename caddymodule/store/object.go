@@ -23,6 +23,10 @@ type Object struct {
 	Header Fields
 	Body   []byte
 
+	// Control holds the fields of the response that spoke to this cache alone (RFC
+	// 9213). They are not served.
+	Control Fields
+
 	// Requested and Received are when the origin was asked and when the head of
 	// its answer came (RFC 9111 §4.2.3).
 	Requested, Received time.Time
@@ -35,6 +39,30 @@ type Object struct {
 	// StaleWhileRevalidate and StaleIfError are for how long after Expires the
 	// object may be served stale (RFC 5861 §3 and §4). Zero: not at all.
 	StaleWhileRevalidate, StaleIfError time.Duration
+	// KeepUntil is until when the object is kept although it may no longer be
+	// served as it is: it has validators, and a 304 makes it good again (RFC 9111
+	// §4.3). Zero: it is not kept for that.
+	KeepUntil time.Time
+
+	// NoCache: every reuse needs a successful validation first, whatever Expires
+	// says (RFC 9111 §5.2.2.4).
+	NoCache bool
+	// NeverStale: a directive forbids every reuse of the stale object, the windows
+	// above included (RFC 9111 §4.2.4).
+	NeverStale bool
+	// Authorized: the origin allowed the response for requests that have an
+	// Authorization field (RFC 9111 §3.5).
+	Authorized bool
+
+	// Selecting holds the request fields that Vary named, sorted by name, as they
+	// were when this response was chosen (RFC 9111 §4.1). Nil: no Vary. [Admit]
+	// sets it.
+	Selecting []Selecting
+	// Tags are what the object can be invalidated by. See [Store.Invalidate].
+	Tags []Tag
+	// Variants is set where the object is the index of a key's variants, and no
+	// response: it has no status and is never fresh. [Select] follows it.
+	Variants *Variants
 }
 
 // NewID returns a new object ID: a UUID of version 7 (RFC 9562 §5.7), so that
@@ -52,30 +80,68 @@ func (o *Object) Age(now time.Time) time.Duration {
 func (o *Object) TTL(now time.Time) time.Duration { return o.Expires.Sub(now) }
 
 // Fresh reports whether the object may be served at now without asking the
-// origin. At Expires itself it no longer may (RFC 9111 §4.2).
-func (o *Object) Fresh(now time.Time) bool { return now.Before(o.Expires) }
+// origin. At Expires itself it no longer may (RFC 9111 §4.2); with NoCache it
+// never may (§5.2.2.4).
+func (o *Object) Fresh(now time.Time) bool { return !o.NoCache && now.Before(o.Expires) }
 
-// UsableUntil is the end of the longest stale window. From then on the object is
-// good for nothing, and stores drop it.
+// MayServeStale reports whether the object, now that it is stale, may still be
+// served while it is revalidated (RFC 5861 §3), and when the origin fails (§4).
+// Neither holds before Expires, for then it is not stale, and neither ever does
+// with NoCache or NeverStale (RFC 9111 §4.2.4).
+func (o *Object) MayServeStale(now time.Time) (revalidating, onError bool) {
+	if o.NoCache || o.NeverStale || now.Before(o.Expires) {
+		return false, false
+	}
+	return now.Before(o.Expires.Add(o.StaleWhileRevalidate)), now.Before(o.Expires.Add(o.StaleIfError))
+}
+
+// UsableUntil is the end of freshness, of the longest stale window that counts,
+// or of KeepUntil, whichever is last. From then on the object is good for
+// nothing, and stores drop it.
 func (o *Object) UsableUntil() time.Time {
-	return o.Expires.Add(max(0, o.StaleWhileRevalidate, o.StaleIfError))
+	end := o.Expires
+	if !o.NoCache && !o.NeverStale {
+		end = end.Add(max(0, o.StaleWhileRevalidate, o.StaleIfError))
+	}
+	if o.KeepUntil.After(end) {
+		return o.KeepUntil
+	}
+	return end
 }
 
 // What an object occupies beside its bytes, measured on 64-bit Go 1.26 and
 // rounded up: the test of the memory bound holds these against the real heap.
 const (
-	objectOverhead = 480 // the struct, the store's node and its hash table slot
-	fieldOverhead  = 48  // two strings in the list, and their rounding up
+	objectOverhead    = 576 // the struct, the store's node and its hash table slot
+	fieldOverhead     = 48  // two strings in the list, and their rounding up
+	selectingOverhead = 56  // two strings and a bool in the list, and their rounding up
+	tagOverhead       = 64  // the tag in the list and its slot in the index of tags
+	variantsOverhead  = 64  // the struct of an index
+	nameOverhead      = 24  // a string in the list, and its rounding up
 )
 
 // Size estimates the memory that the object occupies in bytes: the body with
-// its spare capacity, the key, the names and values of the fields, and the
-// overhead of each, of the struct and of the store's own tables.
+// its spare capacity, the key, the names and values of the fields, the tags, the
+// keys of an index, and the overhead of each, of the struct and of the store's
+// own tables.
 func (o *Object) Size() int64 {
 	size := objectOverhead +
-		int64(len(o.Parts)) + int64(len(o.ID)) + int64(len(o.Route)) + int64(cap(o.Body))
+		int64(len(o.Parts)) + int64(len(o.ID)) + int64(len(o.Route)) + int64(cap(o.Body)) +
+		tagOverhead*int64(cap(o.Tags))
 	for _, f := range o.Header {
 		size += fieldOverhead + int64(len(f.Name)+len(f.Value))
+	}
+	for _, f := range o.Control {
+		size += fieldOverhead + int64(len(f.Name)+len(f.Value))
+	}
+	for _, f := range o.Selecting {
+		size += selectingOverhead + int64(len(f.Name)+len(f.Value))
+	}
+	if v := o.Variants; v != nil {
+		size += variantsOverhead + int64(len(Key{}))*int64(cap(v.Keys))
+		for _, name := range v.Names {
+			size += nameOverhead + int64(len(name))
+		}
 	}
 	return size
 }

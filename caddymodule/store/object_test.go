@@ -54,21 +54,82 @@ func TestObjectTimes(t *testing.T) {
 	}
 }
 
+// TestObjectReuse follows what directives forbid and what validators allow.
+func TestObjectReuse(t *testing.T) {
+	expires := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	windows := store.Object{Expires: expires, StaleWhileRevalidate: time.Minute, StaleIfError: time.Hour}
+	noCache, neverStale, kept, keptBriefly := windows, windows, windows, windows
+	noCache.NoCache, neverStale.NeverStale = true, true
+	kept.KeepUntil, keptBriefly.KeepUntil = expires.Add(2*time.Hour), expires.Add(time.Second)
+	keptForValidation := noCache
+	keptForValidation.KeepUntil = expires.Add(time.Second)
+	for _, c := range []struct {
+		name                         string
+		object                       store.Object
+		at                           time.Duration // since it expired
+		fresh, revalidating, onError bool
+		usable                       time.Duration // since it expired
+	}{
+		{"RFC 5861: fresh", windows, -1, true, false, false, time.Hour},
+		{"RFC 5861: stale", windows, 0, false, true, true, time.Hour},
+		{"RFC 5861 §3: the last moment", windows, time.Minute - 1, false, true, true, time.Hour},
+		{"RFC 5861 §3: the window is over", windows, time.Minute, false, false, true, time.Hour},
+		{"RFC 5861 §4: the window is over", windows, time.Hour, false, false, false, time.Hour},
+		{"no windows", store.Object{Expires: expires}, 0, false, false, false, 0},
+		{"RFC 9111 §5.2.2.4: no-cache, in its lifetime", noCache, -1, false, false, false, 0},
+		{"RFC 9111 §5.2.2.4: no-cache, stale", noCache, 0, false, false, false, 0},
+		{"RFC 9111 §4.3: no-cache, with validators", keptForValidation, 0, false, false, false, time.Second},
+		{"RFC 9111 §4.2.4: never stale, fresh", neverStale, -1, true, false, false, 0},
+		{"RFC 9111 §4.2.4: never stale", neverStale, 0, false, false, false, 0},
+		{"RFC 9111 §4.3: kept for its validators", kept, time.Hour, false, false, false, 2 * time.Hour},
+		{"the window is longer", keptBriefly, 0, false, true, true, time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := expires.Add(c.at)
+			if got := c.object.Fresh(now); got != c.fresh {
+				t.Errorf("Fresh = %t, want %t", got, c.fresh)
+			}
+			if revalidating, onError := c.object.MayServeStale(now); revalidating != c.revalidating || onError != c.onError {
+				t.Errorf("MayServeStale = %t, %t; want %t, %t", revalidating, onError, c.revalidating, c.onError)
+			}
+			if got := c.object.UsableUntil().Sub(expires); got != c.usable {
+				t.Errorf("UsableUntil = %s after it expired, want %s", got, c.usable)
+			}
+		})
+	}
+}
+
 // TestSizeCountsEveryByte: each byte that is kept counts at least once, spare
 // capacity included, so that no shape of object slips under the bound.
 func TestSizeCountsEveryByte(t *testing.T) {
 	text := rapid.StringN(0, 40, 200)
+	fields := rapid.SliceOf(rapid.Custom(func(t *rapid.T) store.Field {
+		return store.Field{Name: text.Draw(t, "name"), Value: text.Draw(t, "value")}
+	}))
 	rapid.Check(t, func(t *rapid.T) {
 		body := make([]byte, rapid.IntRange(0, 100).Draw(t, "len"), 100+rapid.IntRange(0, 1000).Draw(t, "cap"))
 		o := &store.Object{
 			Parts: text.Draw(t, "parts"), ID: text.Draw(t, "id"), Route: text.Draw(t, "route"), Body: body,
-			Header: rapid.SliceOf(rapid.Custom(func(t *rapid.T) store.Field {
-				return store.Field{Name: text.Draw(t, "name"), Value: text.Draw(t, "value")}
-			})).Draw(t, "header"),
+			Header: fields.Draw(t, "header"), Control: fields.Draw(t, "control"),
+			Tags: make([]store.Tag, rapid.IntRange(0, 20).Draw(t, "tags")),
 		}
 		least := int64(len(o.Parts) + len(o.ID) + len(o.Route) + cap(o.Body))
-		for _, f := range o.Header {
+		least += int64(len(o.Tags)) * int64(len(store.Tag{}))
+		for _, f := range slices.Concat(o.Header, o.Control) {
 			least += int64(len(f.Name)+len(f.Value)) + 32 // two string headers
+		}
+		for _, f := range fields.Draw(t, "selecting") {
+			o.Selecting = append(o.Selecting, store.Selecting{Name: f.Name, Value: f.Value})
+			least += int64(len(f.Name)+len(f.Value)) + 40 // two string headers and a bool
+		}
+		if rapid.Bool().Draw(t, "index") {
+			v := &store.Variants{Keys: make([]store.Key, rapid.IntRange(0, 64).Draw(t, "keys"))}
+			v.Names = rapid.SliceOf(text).Draw(t, "names")
+			o.Variants = v
+			least += int64(len(v.Keys)) * int64(len(store.Key{}))
+			for _, name := range v.Names {
+				least += int64(len(name)) + 16 // a string header
+			}
 		}
 		if got := o.Size(); got <= least {
 			t.Fatalf("Size = %d, no more than the %d bytes of its contents", got, least)

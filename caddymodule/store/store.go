@@ -23,6 +23,10 @@ var (
 	// ErrTooLarge is why an object was not stored: it alone is larger than the
 	// whole store may be, or than a store can count.
 	ErrTooLarge = errors.New("object is larger than the store may be")
+
+	// ErrInvalidated is why an object was not stored: one of its tags was
+	// invalidated after the origin had been asked for it.
+	ErrInvalidated = errors.New("object was invalidated while it was fetched")
 )
 
 // Store keeps objects. Implementations are safe for concurrent use. An error
@@ -38,13 +42,20 @@ type Store interface {
 	// Put stores o in place of whatever has its key. The store may drop it at
 	// any time, even at once, to keep its bound; an object that can no longer be
 	// used only removes what it would have replaced. An object that is refused
-	// (ErrTooLarge) leaves what was there in its place. After Put, neither o nor
-	// anything that it refers to may change.
+	// (ErrTooLarge, ErrInvalidated) leaves what was there in its place. After Put,
+	// neither o nor anything that it refers to may change.
 	Put(o *Object) error
 
 	// Delete removes the object with the key, whatever its parts. It is no error
 	// if there is none.
 	Delete(key Key) error
+
+	// Invalidate removes every object that has the tag and returns how many it
+	// removed, indexes of variants included. When it returns they are gone, and
+	// Put refuses with ErrInvalidated each object with the tag whose Requested is
+	// not after the moment of invalidation: a fill that began before it cannot
+	// commit after it. That is remembered for [InvalidationMemory] at least.
+	Invalidate(tag Tag) (int, error)
 
 	// Stats describes the store at this moment; it is zero once closed.
 	Stats() Stats

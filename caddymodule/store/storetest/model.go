@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +11,10 @@ import (
 	"github.com/cacheward/cacheward/caddymodule/store"
 )
 
+var tags = rapid.Map(rapid.SampledFrom([]string{"x", "y", "z"}), func(name string) store.Tag {
+	return store.TagOf(store.TagName, name)
+})
+
 // testModel holds the store against a map. It is given room for everything, so
 // what was put must be there.
 func testModel(t *testing.T, open func(limit int64) store.Store) {
@@ -16,11 +22,17 @@ func testModel(t *testing.T, open func(limit int64) store.Store) {
 		s := open(roomy)
 		defer func() { _ = s.Close() }()
 		model := map[store.Key]*store.Object{}
+		invalidated := map[store.Tag]bool{}
+		refused := func(o *store.Object) bool {
+			return slices.ContainsFunc(o.Tags, func(tag store.Tag) bool { return invalidated[tag] })
+		}
 		// Few keys and fewer digests, so that objects meet and collide.
 		draw := func(t *rapid.T) *store.Object {
 			o := Object(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}).Draw(t, "parts"),
 				rapid.IntRange(0, 64).Draw(t, "size"))
 			o.Key = store.Key{byte(rapid.IntRange(0, 3).Draw(t, "digest"))}
+			o.Requested = time.Now()
+			o.Tags = rapid.SliceOfN(tags, 0, 3).Draw(t, "tags")
 			return o
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -38,6 +50,30 @@ func testModel(t *testing.T, open func(limit int64) store.Store) {
 					t.Fatalf("Put: %v", err)
 				}
 				delete(model, o.Key)
+			},
+			"put what was requested long ago": func(t *rapid.T) {
+				o := draw(t)
+				o.Requested = time.Now().Add(-time.Hour)
+				switch err := s.Put(o); {
+				case refused(o) != errors.Is(err, store.ErrInvalidated):
+					t.Fatalf("Put = %v; invalidated: %t", err, refused(o))
+				case err == nil:
+					model[o.Key] = o
+				}
+			},
+			"invalidate": func(t *rapid.T) {
+				tag := tags.Draw(t, "tag")
+				want := 0
+				for key, o := range model {
+					if slices.Contains(o.Tags, tag) {
+						delete(model, key)
+						want++
+					}
+				}
+				invalidated[tag] = true
+				if n, err := s.Invalidate(tag); n != want || err != nil {
+					t.Fatalf("Invalidate = %d, %v; want %d", n, err, want)
+				}
 			},
 			"delete": func(t *rapid.T) {
 				o := draw(t)

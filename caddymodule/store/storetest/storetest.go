@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -28,14 +29,18 @@ func Run(t *testing.T, open func(limit int64) store.Store) {
 	t.Run("Expiry", func(t *testing.T) { testExpiry(t, open) })
 	t.Run("TooLarge", func(t *testing.T) { testTooLarge(t, open) })
 	t.Run("Bound", func(t *testing.T) { testBound(t, open) })
+	t.Run("Invalidate", func(t *testing.T) { testInvalidate(t, open) })
+	t.Run("InvalidateUnderway", func(t *testing.T) { testInvalidateUnderway(t, open) })
+	t.Run("Variants", func(t *testing.T) { testVariants(t, open) })
+	t.Run("VariantsUnderway", func(t *testing.T) { testVariantsUnderway(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { testConcurrency(t, open) })
 	t.Run("CloseUnderway", func(t *testing.T) { testCloseUnderway(t, open) })
 	t.Run("Closed", func(t *testing.T) { testClosed(t, open) })
 	t.Run("Model", func(t *testing.T) { testModel(t, open) })
 }
 
-// Object returns an object with the key of parts, which is fresh for a minute and
-// has a body of size bytes that tells it from others.
+// Object returns an object with the key of parts, which is fresh for a minute, has
+// a body of size bytes that tells it from others, and the tag of parts as a URI.
 func Object(parts string, size int) *store.Object {
 	now := time.Now()
 	body := make([]byte, size)
@@ -58,6 +63,7 @@ func Object(parts string, size int) *store.Object {
 		Requested: now.Add(-time.Second),
 		Received:  now,
 		Expires:   now.Add(time.Minute),
+		Tags:      []store.Tag{store.TagOf(store.TagURI, parts)},
 	}
 }
 
@@ -92,16 +98,25 @@ func get(t *testing.T, s store.Store, o *store.Object) *store.Object {
 func same(a, b *store.Object) bool {
 	return a.Key == b.Key && a.Parts == b.Parts && a.ID == b.ID && a.Route == b.Route &&
 		a.Status == b.Status && string(a.Body) == string(b.Body) && slices.Equal(a.Header, b.Header) &&
+		slices.Equal(a.Control, b.Control) &&
 		a.Requested.Equal(b.Requested) && a.Received.Equal(b.Received) && a.InitialAge == b.InitialAge &&
 		a.Expires.Equal(b.Expires) &&
-		a.StaleWhileRevalidate == b.StaleWhileRevalidate && a.StaleIfError == b.StaleIfError
+		a.StaleWhileRevalidate == b.StaleWhileRevalidate && a.StaleIfError == b.StaleIfError &&
+		a.KeepUntil.Equal(b.KeepUntil) &&
+		a.NoCache == b.NoCache && a.NeverStale == b.NeverStale && a.Authorized == b.Authorized &&
+		slices.Equal(a.Selecting, b.Selecting) && slices.Equal(a.Tags, b.Tags) &&
+		reflect.DeepEqual(a.Variants, b.Variants)
 }
 
 func testGet(t *testing.T, open func(limit int64) store.Store) {
 	s := start(t, open, roomy)
 	a, b := Object("a", 100), Object("b", 0)
 	a.InitialAge, a.StaleWhileRevalidate, a.StaleIfError = 3*time.Second, time.Second, time.Hour
-	b.Header = nil
+	a.Control = store.Fields{{Name: "Cdn-Cache-Control", Value: "max-age=60"}}
+	a.NeverStale, a.Authorized, a.KeepUntil = true, true, a.Expires.Add(time.Hour)
+	a.Selecting = []store.Selecting{{Name: "Accept-Language", Value: "ja", Sent: true}, {Name: "Dnt"}}
+	b.Header, b.Tags, b.NoCache = nil, nil, true
+	b.Variants = &store.Variants{Names: []string{"Dnt"}, Epoch: [8]byte{1}, Keys: []store.Key{a.Key, {2}}}
 	if found := get(t, s, a); found != nil {
 		t.Fatalf("an empty store returned %q", found.Parts)
 	}
@@ -156,6 +171,13 @@ func testCollision(t *testing.T, open func(limit int64) store.Store) {
 			t.Errorf("Get with parts %q = %v, %v; want nothing", parts, found, err)
 		}
 	}
+	for i := range len(theirs.Key) {
+		key := theirs.Key
+		key[i]++
+		if found, err := s.Get(key, []byte(theirs.Parts)); found != nil || err != nil {
+			t.Errorf("Get with another byte %d of the key = %v, %v; want nothing", i, found, err)
+		}
+	}
 	if found := get(t, s, theirs); found == nil {
 		t.Error("the object that was put is not there")
 	}
@@ -166,18 +188,25 @@ func testExpiry(t *testing.T, open func(limit int64) store.Store) {
 		name      string
 		expiresIn time.Duration
 		swr, sie  time.Duration
+		keep      time.Duration // from now; zero: not set
+		never     bool          // stale
 		wantThere bool
 	}{
-		{"fresh", time.Minute, 0, 0, true},
-		{"over", -time.Second, 0, 0, false},
-		{"over long ago", -1000 * time.Hour, time.Hour, time.Hour, false},
-		{"never had an end", 0, 0, 0, false},
-		{"stale while revalidate", -time.Second, time.Hour, 0, true},
-		{"stale if error", -time.Second, 0, time.Hour, true},
-		{"the longer window counts", -time.Minute, time.Second, time.Hour, true},
-		{"both windows over", -time.Minute, time.Second, 2 * time.Second, false},
-		{"a negative window is none", time.Minute, -time.Hour, -time.Hour, true},
-		{"for centuries", 200 * 365 * 24 * time.Hour, 0, 0, true},
+		{"fresh", time.Minute, 0, 0, 0, false, true},
+		{"over", -time.Second, 0, 0, 0, false, false},
+		{"over long ago", -1000 * time.Hour, time.Hour, time.Hour, 0, false, false},
+		{"never had an end", 0, 0, 0, 0, false, false},
+		{"stale while revalidate", -time.Second, time.Hour, 0, 0, false, true},
+		{"stale if error", -time.Second, 0, time.Hour, 0, false, true},
+		{"the longer window counts", -time.Minute, time.Second, time.Hour, 0, false, true},
+		{"both windows over", -time.Minute, time.Second, 2 * time.Second, 0, false, false},
+		{"a negative window is none", time.Minute, -time.Hour, -time.Hour, 0, false, true},
+		{"for centuries", 200 * 365 * 24 * time.Hour, 0, 0, 0, false, true},
+		{"kept for its validators", -time.Second, 0, 0, time.Hour, false, true},
+		{"kept in vain", -time.Hour, 0, 0, -time.Second, false, false},
+		{"the end of keeping does not cut the window", -time.Second, time.Hour, 0, -time.Second, false, true},
+		{"never stale, RFC 9111 §4.2.4", -time.Second, time.Hour, time.Hour, 0, true, false},
+		{"never stale, but kept", -time.Second, time.Hour, time.Hour, time.Hour, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, open, roomy)
@@ -186,6 +215,10 @@ func testExpiry(t *testing.T, open func(limit int64) store.Store) {
 			o.Expires = time.Now().Add(c.expiresIn)
 			if c.expiresIn == 0 {
 				o.Expires = time.Time{}
+			}
+			o.NeverStale = c.never
+			if c.keep != 0 {
+				o.KeepUntil = time.Now().Add(c.keep)
 			}
 			put(t, s, Object("a", 20)) // which o replaces, whether it can be used or not
 			put(t, s, o)
@@ -341,8 +374,9 @@ func testClosed(t *testing.T, open func(limit int64) store.Store) {
 	if found != nil {
 		t.Error("a closed store returned an object")
 	}
+	_, invalidated := s.Invalidate(o.Tags[0])
 	for method, err := range map[string]error{
-		"Get": err, "Put": s.Put(o), "Delete": s.Delete(o.Key), "Close": s.Close(),
+		"Get": err, "Put": s.Put(o), "Delete": s.Delete(o.Key), "Invalidate": invalidated, "Close": s.Close(),
 	} {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("%s of a closed store = %v, want ErrClosed", method, err)

@@ -1,0 +1,233 @@
+package caddymodule
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// keepForValidation is for how long a response that has a validator is kept past
+// its lifetime. It saves the body, not the question.
+const keepForValidation = 24 * time.Hour
+
+// admit makes the fill an object and publishes it.
+func (h *Handler) admit(j *job, f *flight, fill *fill) {
+	body, whole := fill.spool.body()
+	if !whole {
+		f.land(nil, policies.ReasonTruncated)
+		return
+	}
+	o := h.newObject(j, fill, fill.writer.status, fill.writer.final, bytes.Clone(body))
+	if h.put(j, f, fill, o, fill.writer.final) {
+		h.recordFill(j, fill, audit.Record{Event: audit.EventStore, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(body))})
+		f.land(o)
+	}
+}
+
+// freshen admits the stored response again, as a 304 has updated it (RFC 9111
+// §4.3.4). It stays the object that it was, for those who look for it in the log.
+func (h *Handler) freshen(j *job, f *flight, fill *fill) {
+	head := h.freshened(j, fill)
+	o := h.newObject(j, fill, j.stale.Status, head, j.stale.Body)
+	o.ID = j.stale.ID
+	if h.put(j, f, fill, o, head) {
+		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(o.Body))})
+		f.land(o)
+	}
+}
+
+// freshened is the head of the stored response with what the 304 changes. What
+// controls only this cache is neither among the stored fields nor passed on, but
+// counts.
+func (h *Handler) freshened(j *job, fill *fill) http.Header {
+	stored := j.stale.Header.Header()
+	head := httpcache.Freshen(stored, fill.writer.final, j.rule.Vouches)
+	if _, dated := fill.writer.final["Date"]; !dated {
+		head["Date"] = []string{fill.received.UTC().Format(http.TimeFormat)}
+	}
+	for _, name := range j.rule.Targets {
+		switch lines := fill.writer.final[name]; {
+		case lines != nil:
+			head[name] = lines
+		case j.stale.Control.Header()[name] != nil:
+			head[name] = j.stale.Control.Header()[name]
+		}
+	}
+	return head
+}
+
+// settleHead sees what the answer to a HEAD says of the stored response (RFC 9111
+// §4.3.5). It never makes one.
+func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
+	o := j.stale
+	if o == nil || fill.writer.status != o.Status {
+		return
+	}
+	if !httpcache.HeadAgrees(o.Header.Header(), int64(len(o.Body)), fill.writer.final) {
+		h.forget(j)
+		return
+	}
+	head := h.freshened(j, fill)
+	updated := h.newObject(j, fill, o.Status, head, o.Body)
+	updated.ID = o.ID
+	if gate.Check(gate.Head{Status: o.Status, Header: head}, h.gateRules(j, fill.received, true)) == nil &&
+		h.put(j, f, fill, updated, head) {
+		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: updated.TTL(fill.received), Size: int64(len(o.Body))})
+	}
+}
+
+// put stores the object, and says whether it did. If not, the flight has landed.
+func (h *Handler) put(j *job, f *flight, fill *fill, o *store.Object, head http.Header) bool {
+	now := time.Now()
+	if !o.Fresh(now) && !now.Before(o.KeepUntil) {
+		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonNotFresh})
+		return false
+	}
+	names, ok := httpcache.VaryNames(head)
+	if !ok {
+		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonVaryTooMany})
+		return false
+	}
+	if o.Tags, ok = tags(j, head); !ok {
+		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonTagsTooMany})
+		return false
+	}
+	err := store.Admit(h.shared.store, &h.shared.keyLocks, o, j.varying(names), j.sent)
+	reason := policies.ReasonStoreFault
+	switch {
+	case err == nil:
+		h.shared.refusals.Forget(j.at)
+		h.shared.suspensions.Admitted(j.rule.Space)
+		return true
+	case errors.Is(err, store.ErrInvalidated):
+		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonInvalidated})
+		return false
+	case errors.Is(err, store.ErrTooManyNames):
+		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonVaryTooMany})
+		return false
+	case errors.Is(err, store.ErrTooLarge):
+		reason = policies.ReasonTooLarge
+	}
+	h.recordFault(j.rule.Name, reason, err)
+	f.land(nil, reason)
+	return false
+}
+
+// varying leaves those names of a Vary whose headers may vary on this route. The
+// others are the same for all requests with one key: keyed, or never sent.
+func (j *job) varying(names []string) []string {
+	var left []string
+	for _, name := range names {
+		if j.rule.Varies(name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// newObject is the response as it will be served. Head is all that the origin said
+// of it.
+func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, body []byte) *store.Object {
+	rule, received := j.rule, fill.received
+	header := httpcache.StoredFields(head, rule.Vouches)
+	if _, ok := header["Date"]; !ok {
+		header["Date"] = []string{received.UTC().Format(http.TimeFormat)}
+	}
+	for _, name := range rule.VaryOn() {
+		httpcache.AddVary(header, name)
+	}
+	d := reader(rule).Directives(head, status)
+	age := httpcache.InitialAge(fill.writer.final, fill.requested, received)
+	life := lifetime(rule, status, head, d, received)
+	o := &store.Object{
+		Key:                  j.key,
+		Parts:                j.bytes,
+		ID:                   fill.id,
+		Route:                rule.Name,
+		Status:               status,
+		Header:               store.FieldsOf(header),
+		Body:                 body,
+		Requested:            fill.requested,
+		Received:             received,
+		InitialAge:           age,
+		Expires:              received.Add(life),
+		NeverStale:           d.MustRevalidate || d.ProxyRevalidate,
+		StaleWhileRevalidate: time.Duration(rule.Cache.StaleWhileRevalidate),
+		StaleIfError:         time.Duration(rule.Cache.StaleIfError),
+	}
+	if rule.Cache.Kind != policies.CacheOrigin {
+		return o
+	}
+	o.Expires = o.Expires.Add(-age)
+	o.Authorized = gate.MayShareAuthorized(d)
+	if d.StaleWhileRevalidate > 0 {
+		o.StaleWhileRevalidate = d.StaleWhileRevalidate
+	}
+	if d.StaleIfError > 0 {
+		o.StaleIfError = d.StaleIfError
+	}
+	// RFC 9111 §5.2.2.10 has s-maxage forbid what the directives of RFC 5861, where
+	// they stand beside it, permit in so many words.
+	if d.NoCache || httpcache.ErrorStatus(status) ||
+		d.HasSMaxAge && !d.Targeted && d.StaleWhileRevalidate == 0 && d.StaleIfError == 0 {
+		o.NeverStale = true
+	}
+	if !rule.Corroborate {
+		o.NoCache = d.NoCache || life <= 0
+		o.Control = control(rule, head)
+		if validatable(o) {
+			o.KeepUntil = received.Add(max(0, life)).Add(keepForValidation)
+		}
+	}
+	return o
+}
+
+// control is what spoke to this cache alone. It is kept for when a 304 leaves it
+// out.
+func control(rule *policies.Rule, head http.Header) store.Fields {
+	var fields store.Fields
+	for _, name := range rule.Targets {
+		for _, line := range head[name] {
+			fields = append(fields, store.Field{Name: name, Value: line})
+		}
+	}
+	return fields
+}
+
+// reader is how the route reads the fields that control caches.
+func reader(rule *policies.Rule) httpcache.Reader {
+	return httpcache.Reader{
+		Targets:        rule.Targets,
+		TargetFirst:    rule.TargetFirst,
+		MustUnderstand: rule.Cache.Kind == policies.CacheOrigin,
+	}
+}
+
+// lifetime is for how long the route reuses a response unasked, counted from when
+// the origin made it or, on routes with a duration, from when it came.
+func lifetime(rule *policies.Rule, status int, head http.Header, d httpcache.Directives, received time.Time) time.Duration {
+	given, _ := rule.TTL(status)
+	if rule.Cache.Kind == policies.CacheTTL {
+		return time.Duration(given)
+	}
+	life, explicit := httpcache.Lifetime(head, d, received)
+	switch {
+	case explicit && given > 0:
+		life = min(life, time.Duration(given))
+	case !explicit && given > 0:
+		life = time.Duration(given)
+	case !explicit && rule.Heuristic:
+		life, _ = httpcache.Heuristic(head, d, status, received)
+	}
+	if httpcache.ErrorStatus(status) {
+		life = min(life, time.Duration(rule.ErrorTTL))
+	}
+	return life
+}

@@ -1,0 +1,143 @@
+package caddymodule
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// job is what outlives the request: what a fill needs, and nothing of the visitor
+// but the parts of the key and what the route lets through beside it.
+type job struct {
+	rule   *policies.Rule
+	parts  *policies.Parts
+	path   string // decoded, for the gate
+	key    store.Key
+	at     store.Key // where the response is stored, if variants are known already
+	bytes  string
+	next   caddyhttp.Handler
+	server *caddyhttp.Server
+
+	// head says that only the head is asked for.
+	head bool
+	// stale is the stored response that the fill may find to be still good.
+	stale *store.Object
+	// address is the visitor's, on routes that send it.
+	address string
+	// whole says that the origin is sent everything that the visitor sent, so that
+	// the fill is the answer to the visitor's own request, too.
+	whole bool
+}
+
+func (x *exchange) job() *job {
+	j := &job{
+		rule:   x.rule,
+		parts:  x.parts.Clone(),
+		path:   x.req.Path,
+		key:    x.key,
+		at:     x.at,
+		bytes:  string(x.keyBytes),
+		next:   x.next,
+		server: serverOf(x.r),
+		whole:  x.whole(),
+	}
+	if !x.rule.Corroborate {
+		j.head = x.r.Method == http.MethodHead
+		if x.stale != nil && validatable(x.stale) {
+			j.stale = x.stale
+		}
+	}
+	if x.rule.ForwardAddress {
+		j.address = x.r.RemoteAddr
+	}
+	return j
+}
+
+// whole says whether a fill withholds nothing of the request from the origin.
+func (x *exchange) whole() bool {
+	return x.rule.ForwardAddress && !x.parts.Withheld && !httpcache.Conditional(x.r.Header) &&
+		x.r.Header["Range"] == nil && (x.r.TLS == nil || len(x.r.TLS.PeerCertificates) == 0)
+}
+
+// impersonal leaves nothing in the job but what selected the stored response: a
+// refresh in the background is nobody's.
+func (j *job) impersonal(o *store.Object) {
+	var selecting []policies.Field
+	for _, s := range o.Selecting {
+		if s.Sent {
+			selecting = append(selecting, policies.Field{Name: s.Name, Value: s.Value})
+		}
+	}
+	j.parts.Impersonal()
+	j.parts.Select(selecting)
+	j.address, j.whole, j.head = "", false, false
+	if !j.rule.Corroborate && validatable(o) {
+		j.stale = o
+	}
+}
+
+// sent is the value with which a header that may vary is sent.
+func (j *job) sent(name string) (string, bool) { return sentField(j.parts.Varying, name) }
+
+// influenced says whether a visitor had a say in the fill beyond the key.
+func (j *job) influenced() bool {
+	return len(j.parts.Forwarded()) > 0 || len(j.parts.Varying) > 0 || j.address != ""
+}
+
+// validatable says whether the origin can be asked if the response still holds
+// (RFC 9111 §4.3.1).
+func validatable(o *store.Object) bool {
+	for i := range o.Header {
+		if name := o.Header[i].Name; name == "Etag" || name == "Last-Modified" {
+			return true
+		}
+	}
+	return false
+}
+
+// setConditions makes the request one that the origin may answer with 304.
+func setConditions(h http.Header, o *store.Object) {
+	etag, modified := httpcache.Validators(o.Header.Header())
+	if etag != "" {
+		h["If-None-Match"] = []string{etag}
+	}
+	if modified != "" {
+		h["If-Modified-Since"] = []string{modified}
+	}
+}
+
+// validated says whether the fill is the origin's word that the stored response
+// still holds.
+func (j *job) validated(f *fill) bool {
+	return j.stale != nil && !j.head && f.writer.wroteFinal && f.writer.status == http.StatusNotModified
+}
+
+// authorized says whether the fill carries a visitor's Authorization.
+func (j *job) authorized() bool {
+	if j.parts == nil { // observed only
+		return false
+	}
+	for _, f := range j.parts.Forwarded() {
+		if f.Name == "Authorization" {
+			return true
+		}
+	}
+	return false
+}
+
+// host is the visitor's address as a response might repeat it.
+func (j *job) host() []policies.Field {
+	if j.address == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(j.address)
+	if err != nil {
+		host = j.address
+	}
+	return []policies.Field{{Name: "X-Forwarded-For", Value: host}}
+}

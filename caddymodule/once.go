@@ -1,0 +1,228 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// once sends the canonical request first. If its head passes the gate, the fill
+// streams to the visitor who caused it; if not, their own request goes out, unless
+// the fill was that already.
+func (x *exchange) once(f *flight) error {
+	x.to(filling)
+	h, j := x.h, x.job()
+	// A part of the response can be cut out of it only when it is complete.
+	stream := (x.r.Method == http.MethodGet || j.head) && x.r.Header["Range"] == nil
+	fill := h.startFill(j, stream, f.overflowed)
+	gated := make(chan []policies.Reason, 1)
+	if !h.workers.run(func() { h.judgeOnce(j, f, fill, gated) }) {
+		fill.stop()
+		h.shared.flights.leave(f)
+		return x.own(OutcomePass, policies.ReasonFillAborted)
+	}
+	reasons, judged := x.awaitGate(fill, gated)
+	switch {
+	case !judged && x.r.Context().Err() != nil:
+		fill.leave()
+		return x.own(OutcomeFill, policies.ReasonFillAborted)
+	case !judged: // a panic
+		fill.stop()
+		return x.own(OutcomeFault, policies.ReasonInternalFault)
+	case reasons != nil:
+		return x.refused(j, fill, reasons)
+	case j.validated(fill) || !stream:
+		fill.leave()
+		return x.afterVerdict(f)
+	}
+	x.to(served)
+	x.event, x.outcome, x.fill = audit.EventServe, OutcomeFill, fill.id
+	return x.stream(j, fill, nil)
+}
+
+// awaitGate waits for what the gate says of the fill's head, and passes interim
+// responses on meanwhile. It is not judged if the visitor left or the judge did.
+func (x *exchange) awaitGate(fill *fill, gated <-chan []policies.Reason) (reasons []policies.Reason, judged bool) {
+	for {
+		select {
+		case i := <-fill.interim:
+			x.passInterim(i)
+		case reasons, judged = <-gated:
+			for {
+				select {
+				case i := <-fill.interim:
+					x.passInterim(i)
+					continue
+				default:
+				}
+				return reasons, judged
+			}
+		case <-x.r.Context().Done():
+			return nil, false
+		}
+	}
+}
+
+// passInterim gives the visitor a 1xx response to the fill that they caused. It is
+// nobody's state, it is not stored, and its fields are none of the final response's.
+func (x *exchange) passInterim(i interim) {
+	h := x.w.Header()
+	added := make([]string, 0, len(i.header))
+	for name, lines := range i.header {
+		if h[name] == nil {
+			h[name] = lines
+			added = append(added, name)
+		}
+	}
+	x.w.WriteHeader(i.status)
+	for _, name := range added {
+		delete(h, name)
+	}
+}
+
+// refused is for the visitor whose fill the gate has refused.
+func (x *exchange) refused(j *job, fill *fill, reasons []policies.Reason) error {
+	if reasons[0] == policies.ReasonOriginError && x.staleIfError() {
+		fill.leave()
+		return x.serve(x.stale, OutcomeStale)
+	}
+	if !j.whole || j.validated(fill) {
+		fill.leave()
+		return x.own(OutcomeFill, reasons...)
+	}
+	x.ownPhase(OutcomeFill, reasons)
+	if fill.writer.wroteFinal {
+		return x.stream(j, fill, reasons)
+	}
+	// The origin has been asked the visitor's own question, and failed.
+	fill.leave()
+	x.to(failed)
+	x.forbid()
+	return originFailure(fill.err)
+}
+
+// afterVerdict is for the visitor who is given what their fill has become, rather
+// than the fill.
+func (x *exchange) afterVerdict(f *flight) error {
+	timer := time.NewTimer(x.h.limits.wait)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+	case <-timer.C:
+		return x.own(OutcomePass, policies.ReasonWaitTimeout)
+	case <-x.r.Context().Done():
+		return x.own(OutcomePass, policies.ReasonWaitTimeout)
+	}
+	switch {
+	case f.object == nil:
+		return x.own(OutcomeFill, f.reasons...)
+	case x.stale != nil && f.object.ID == x.stale.ID:
+		return x.serve(f.object, OutcomeRevalidated)
+	}
+	return x.serve(f.object, OutcomeFill)
+}
+
+// stream gives the visitor the fill that they caused, as it arrives. With reasons
+// it is not to be shared, and theirs alone with everything in it.
+func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
+	head := fill.head()
+	h := x.w.Header()
+	personal := httpcache.HasPerVisitor(h) // set by a handler above
+	fields := httpcache.StoredFields(head.Header, x.rule.Vouches)
+	if reasons != nil {
+		fields = httpcache.ForwardedFields(head.Header)
+	}
+	copyFields(h, store.FieldsOf(fields))
+	if age := httpcache.InitialAge(head.Header, fill.requested, fill.received) + time.Since(fill.received); age >= time.Second {
+		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
+	}
+	if !personal && x.relays(reasons) {
+		httpcache.Relay(h)
+	} else {
+		httpcache.Forbid(h)
+	}
+	status := x.cacheStatus()
+	status.FwdStatus = head.Status
+	status.Stored = reasons == nil && !j.head && fill.storable()
+	status.Append(h)
+	x.status = head.Status
+	if reasons == nil && head.Status == http.StatusOK {
+		switch httpcache.Evaluate(x.r.Method, x.r.Header, fields) {
+		case httpcache.NotModified:
+			fill.leave()
+			return x.notModified()
+		case httpcache.PreconditionFailed:
+			fill.leave()
+			return x.preconditionFailed()
+		}
+	}
+	if length, ok := head.Header["Content-Length"]; ok {
+		h["Content-Length"] = append([]string(nil), length...)
+	}
+	x.w.WriteHeader(x.status)
+	if x.r.Method == http.MethodHead {
+		fill.leave()
+		x.ends(reasons)
+		return nil
+	}
+	err := fill.spool.copyTo(x.r.Context(), &countingWriter{x}, func() {
+		_ = http.NewResponseController(x.w).Flush() // where it cannot be flushed it goes out later
+	})
+	fill.leave()
+	if err != nil {
+		// The origin broke off, or the visitor did. In either case they must not
+		// take what they have for the whole.
+		panic(http.ErrAbortHandler)
+	}
+	x.ends(reasons)
+	return nil
+}
+
+// ends notes that a fill which is the visitor's own answer has been given.
+func (x *exchange) ends(reasons []policies.Reason) {
+	if reasons != nil {
+		x.to(answered)
+	}
+}
+
+// relays says whether caches further on are told what the origin said: on routes
+// that leave it to the origin, and only where the origin itself refused or nothing
+// did. What the gate found on its own account they must not learn the hard way.
+func (x *exchange) relays(reasons []policies.Reason) bool {
+	if !x.rule.Relay || remade(x.w) {
+		return false
+	}
+	for _, reason := range reasons {
+		switch reason {
+		case policies.ReasonPrivate, policies.ReasonNoStore, policies.ReasonNoCache, policies.ReasonNotFresh,
+			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonVaryUndeclared,
+			policies.ReasonVaryCredentials, policies.ReasonAuthorization, policies.ReasonStatus, policies.ReasonOriginError:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// relaysOwn judges the answer to a visitor's own request for relays.
+func (x *exchange) relaysOwn(status int, header http.Header) bool {
+	if !x.rule.Relay || x.outcome == OutcomeBypass || x.outcome == OutcomeFault {
+		return false
+	}
+	j := job{rule: x.rule, parts: &x.parts, path: x.req.Path}
+	return x.relays(gate.Check(gate.Head{Status: status, Header: header}, x.h.gateRules(&j, time.Now(), false)))
+}
+
+type countingWriter struct{ x *exchange }
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.x.w.Write(p)
+	c.x.size += int64(n)
+	return n, err
+}

@@ -1,0 +1,152 @@
+package policies
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const storedPolicy = `
+routes:
+  - name: page
+    match: {hosts: [example.com, "example.com:8443"], paths: [/page/*]}
+    cache: 5m
+    params: {key: [ref], strip: ["@analytics"]}
+  - name: account
+    match: {hosts: [example.com], paths: [/account/*]}
+    cache: never
+  - name: site
+    match: {hosts: [example.com], paths: [/*]}
+    cache: origin
+    params: {strip: ["@analytics"], deny: [debug]}
+`
+
+// TestStored is RFC 9111 §4.4: the URI of a target or of a Location, and the URI by
+// which what is stored for it is found.
+func TestStored(t *testing.T) {
+	c := compiled(t, storedPolicy)
+	for _, tt := range []struct{ uri, want string }{
+		{"https://example.com/a", "https://example.com/a"},
+		{"https://example.com/a?b=1&a", "https://example.com/a?b=1&a"},
+		{"https://example.com/a?utm_source=x&b=1", "https://example.com/a?b=1"},
+		{"https://example.com/a?utm_source=x", "https://example.com/a"},
+		{"https://EXAMPLE.com/a", "https://example.com/a"},
+		{"HTTPS://example.com/a", "https://example.com/a"},
+		{"http://example.com/a", "http://example.com/a"},
+		{"https://example.com/page/a?ref=1", "https://example.com/page/a?ref=1"},
+		{"https://example.com/%E3%81%82", "https://example.com/%E3%81%82"},
+		{"https://example.com:8443/page/a", "https://example.com:8443/page/a"},
+		{"https://example.com:9443/a", "https://example.com:9443/a"}, // whoever asks for it comes in there
+		{"https://example.com/page/a?other=1", ""},                   // a bypass
+		{"https://example.com/a?debug=1", ""},
+		{"https://example.com/account/a", ""},
+		{"https://example.org/a", ""},
+		{"https://example.com/a/../b", ""},
+		{"https://example.com/%61", ""}, // another spelling of a path that is stored plain
+		{"https://example.com/%zz", ""},
+		{"https://exa mple.com/a", ""},
+		{"https:///a", ""},
+		{"https://example.com", ""},
+	} {
+		t.Run(tt.uri, func(t *testing.T) {
+			scheme, host, path, query := splitURI(tt.uri)
+			p, ok := c.Stored(scheme, host, path, query)
+			if ok != (tt.want != "") {
+				t.Fatalf("got %v, %+v", ok, p)
+			}
+			if got := string(p.AppendURI(nil)); ok && got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			if !ok && !sameParts(p, Parts{}) {
+				t.Errorf("got parts of what is not stored: %+v", p)
+			}
+		})
+	}
+}
+
+// splitURI takes apart what is not always a URI.
+func splitURI(uri string) (scheme, host, path, query string) {
+	if u, err := url.Parse(uri); err == nil {
+		return u.Scheme, u.Host, u.EscapedPath(), u.RawQuery
+	}
+	return "https", "exa mple.com", "/%zz", ""
+}
+
+// TestStoredIsWhatIsDisposed holds that the answer to a request is found by its URI:
+// Stored has the parts of the key that a GET for the URI has, and no others.
+func TestStoredIsWhatIsDisposed(t *testing.T) {
+	stored := 0
+	rapid.Check(t, func(t *rapid.T) {
+		c, err := Compile(drawClosurePolicy(t), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := drawVisit(t)
+		v.cookies, v.header = nil, http.Header{}
+		req, p := v.request(), new(Parts)
+		rule := c.Route(req)
+		want := rule.Inspect(req).Action == ActCache && rule.Dispose(req, p).Action == ActCache
+		got, ok := c.Stored(req.Scheme, req.Host, req.EscapedPath, req.RawQuery)
+		if ok != want {
+			t.Fatalf("%s%s?%s: got %v, want %v", req.Host, req.EscapedPath, req.RawQuery, ok, want)
+		}
+		if !ok {
+			return
+		}
+		stored++
+		p.Space = ""
+		if !sameParts(got, *p) || string(got.AppendURI(nil)) != string(p.AppendURI(nil)) {
+			t.Fatalf("got %+v, want %+v", got, p)
+		}
+	})
+	if stored < 10 {
+		t.Errorf("only %d are stored", stored)
+	}
+}
+
+// TestAppendURI holds that the URI is that of the canonical request.
+func TestAppendURI(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := partsGenerator().Draw(t, "parts")
+		c := p.Canonical()
+		want := "before" + c.Scheme + "://" + c.Host + c.EscapedPath
+		if c.RawQuery != "" || c.ForceQuery {
+			want += "?" + c.RawQuery
+		}
+		if got := string(p.AppendURI([]byte("before"))); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+	for _, p := range []Parts{{Params: []string{""}}, {Params: []string{"", ""}}, {EmptyQuery: true}, {}} {
+		c := p.Canonical()
+		if got, want := string(p.AppendURI(nil)), (&url.URL{RawQuery: c.RawQuery, ForceQuery: c.ForceQuery}).String(); got != "://"+want {
+			t.Errorf("%q: got %s, want %s", p.Params, got, want)
+		}
+	}
+}
+
+// FuzzStored holds that no URI, however it is written, is found under parts that it
+// does not consist of.
+func FuzzStored(f *testing.F) {
+	for _, uri := range [][4]string{
+		{"https", "example.com", "/a", "ref=1"}, {"http", "[::1]:80", "/%2e%2e/a", "a&&b"}, {"", "", "", ""}, {"https", "example.com:8443", "/page/%00", "utm_id=%zz"},
+	} {
+		f.Add(uri[0], uri[1], uri[2], uri[3])
+	}
+	c := compiled(f, storedPolicy)
+	f.Fuzz(func(t *testing.T, scheme, host, path, query string) {
+		p, ok := c.Stored(scheme, host, path, query)
+		if !ok {
+			return
+		}
+		if p.EscapedPath != path || len(p.Cookies)+len(p.Headers)+len(p.Varying)+len(p.Forwarded()) > 0 || p.Space+p.Server+p.OriginalPath != "" {
+			t.Errorf("got %+v", p)
+		}
+		again, ok := c.Stored(p.Scheme, p.Host, p.EscapedPath, p.Canonical().RawQuery)
+		if !ok || string(again.AppendURI(nil)) != string(p.AppendURI(nil)) {
+			t.Errorf("%s is found as %s, %v", p.AppendURI(nil), again.AppendURI(nil), ok)
+		}
+	})
+}
