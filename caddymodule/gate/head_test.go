@@ -232,7 +232,7 @@ func TestCheckExplicitness(t *testing.T) {
 		{"public alone", "public", []policies.Reason{policies.ReasonNotExplicit}},
 		{"a refusal is not silence", "no-store", []policies.Reason{policies.ReasonNoStore}},
 		{"nought is not silence", "max-age=0", []policies.Reason{policies.ReasonNotFresh}},
-		{"damage", "max-age=60, s-maxage=-5", []policies.Reason{policies.ReasonHeaderMalformed}},
+		{"damage", "max-age=60, s-maxage=x5", []policies.Reason{policies.ReasonHeaderMalformed}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

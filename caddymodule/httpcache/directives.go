@@ -205,8 +205,7 @@ func (d *Directives) permit(control []string) {
 	parsed, err := cacheobject.ParseResponseCacheControl(strings.Join(control, ", "))
 	if err != nil {
 		d.Malformed = true
-		if unreadableLifetime(control) {
-			// RFC 9111 §4.2.1: a response whose freshness is invalid is stale.
+		if negativeLifetime(control) {
 			d.Malformed, d.SMaxAge, d.HasSMaxAge = false, 0, true
 		}
 		return
@@ -243,23 +242,26 @@ func (d *Directives) permit(control []string) {
 	*d = p
 }
 
-// unreadableLifetime reports whether the lines are well-formed but for a lifetime that
-// is no number of seconds.
-func unreadableLifetime(control []string) bool {
-	found := false
+// negativeLifetime reports whether the lines are well-formed but for a lifetime below
+// nought, which is one that is over (RFC 9111 §4.2.1).
+func negativeLifetime(control []string) bool {
+	found, others := false, false
 	for _, line := range control {
 		rest := eachDirective(line, func(name, value string, _ bool) {
 			switch strings.ToLower(name) {
-			case "max-age", "s-maxage":
-				_, ok := deltaSeconds(value)
-				found = found || !ok
+			case "max-age", "s-maxage", "stale-while-revalidate", "stale-if-error":
+				_, plain := deltaSeconds(value)
+				digits, below := strings.CutPrefix(value, "-")
+				_, number := deltaSeconds(digits)
+				found = found || below && number
+				others = others || !plain && !(below && number)
 			}
 		})
 		if rest != "" {
 			return false
 		}
 	}
-	return found
+	return found && !others
 }
 
 func fromDelta(n cacheobject.DeltaSeconds) (time.Duration, bool) {

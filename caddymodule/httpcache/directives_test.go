@@ -64,7 +64,8 @@ func TestResponseDirectives(t *testing.T) {
 		// damage
 		{"unit", []string{"Cache-Control: max-age=60s"}, malformed},
 		{"fraction", []string{"Cache-Control: max-age=60.5"}, malformed},
-		{"negative", []string{"Cache-Control: max-age=-1"}, malformed},
+		{"negative", []string{"Cache-Control: max-age=-1, public"}, Directives{HasSMaxAge: true}}, // §4.2.1: over
+		{"negative among damage", []string{"Cache-Control: max-age=-1, s-maxage=x"}, malformed},
 		{"single quotes", []string{"Cache-Control: max-age='60'"}, malformed},
 		{"sign", []string{"Cache-Control: max-age=+60"}, malformed},
 		{"hexadecimal", []string{"Cache-Control: max-age=0x3c"}, malformed},
