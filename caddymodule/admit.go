@@ -70,15 +70,14 @@ func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
 	if o == nil || fill.writer.status != o.Status {
 		return
 	}
-	if !httpcache.HeadAgrees(o.Header.Header(), int64(len(o.Body)), fill.writer.final) {
+	if !j.updates(fill) {
 		h.forget(j)
 		return
 	}
 	head := h.freshened(j, fill)
 	updated := h.newObject(j, fill, o.Status, head, o.Body)
 	updated.ID = o.ID
-	if gate.Check(gate.Head{Status: o.Status, Header: head}, h.gateRules(j, fill.received, true)) == nil &&
-		h.put(j, f, fill, updated, head) {
+	if h.put(j, f, fill, updated, head) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: updated.TTL(fill.received), Size: int64(len(o.Body))})
 	}
 }
@@ -103,7 +102,7 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o *store.Object, head http.
 	reason := policies.ReasonStoreFault
 	switch {
 	case err == nil:
-		h.shared.refusals.Forget(j.at)
+		h.shared.refusals.Forget(j.lane)
 		h.shared.suspensions.Admitted(j.rule.Space)
 		return true
 	case errors.Is(err, store.ErrInvalidated):
@@ -173,10 +172,12 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	if d.StaleIfError > 0 {
 		o.StaleIfError = d.StaleIfError
 	}
-	// RFC 9111 §5.2.2.10 has s-maxage forbid what the directives of RFC 5861, where
-	// they stand beside it, permit in so many words.
-	if d.NoCache || httpcache.ErrorStatus(status) ||
-		d.HasSMaxAge && !d.Targeted && d.StaleWhileRevalidate == 0 && d.StaleIfError == 0 {
+	if d.HasSMaxAge && !d.Targeted {
+		// RFC 9111 §5.2.2.10 has s-maxage forbid stale reuse, but for what the
+		// directives of RFC 5861, where they stand beside it, permit in so many words.
+		o.StaleWhileRevalidate, o.StaleIfError, o.OnlyWindows = d.StaleWhileRevalidate, d.StaleIfError, true
+	}
+	if d.NoCache || httpcache.ErrorStatus(status) {
 		o.NeverStale = true
 	}
 	if !rule.Corroborate {

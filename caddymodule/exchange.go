@@ -41,6 +41,7 @@ type exchange struct {
 	// variants of it are known, where this request's is.
 	at         store.Key
 	variant    bool
+	lane       store.Key  // where requests wait for each other, and refusals are remembered
 	sent       store.Sent // sentField, bound once
 	authorized bool       // has Authorization, on a route that shares in spite of it
 	waited     bool
@@ -175,18 +176,16 @@ func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
 	ow := &ownWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
 		cache:                 x.cacheStatus(),
-		holdErrors:            x.staleIfError(),
 		stripSetCookie:        x.rule.StripSetCookie && x.outcome != OutcomeBypass,
+	}
+	if x.staleIfError() {
+		ow.holdErrors = x.staleIfError
 	}
 	if x.rule.Relay {
 		ow.relays = x.relaysOwn
 	}
 	if changes(x.r.Method, http.StatusOK) {
-		ow.onHead = func(status int, h http.Header) {
-			if changes(x.r.Method, status) {
-				x.invalidate(h)
-			}
-		}
+		ow.onHead = x.changed
 	}
 	var err error
 	returned := false
@@ -206,7 +205,7 @@ func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
 		}()
 	}
 	var before http.Header
-	if ow.holdErrors {
+	if ow.holdErrors != nil {
 		before = maps.Clone(x.w.Header())
 	}
 	began := time.Now()
@@ -214,7 +213,7 @@ func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
 	returned = true
 	x.originTime = time.Since(began)
 	x.status, x.size = ow.status, ow.written
-	if ow.holdErrors && x.failed(ow, err) {
+	if ow.holdErrors != nil && x.failed(ow, err) {
 		// The error's fields are none of the object's.
 		clear(x.w.Header())
 		maps.Copy(x.w.Header(), before)
@@ -245,7 +244,7 @@ func (x *exchange) failed(ow *ownWriter, err error) bool {
 		return false
 	}
 	he, ok := errors.AsType[caddyhttp.HandlerError](err)
-	return ok && he.StatusCode >= 500
+	return ok && he.StatusCode >= 500 && x.staleIfError()
 }
 
 // originFailure is the error that a failed fill ends with for the visitor whose own

@@ -55,7 +55,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if err != nil {
 			return x.fault(err)
 		}
-		switch x.reuse(object) {
+		switch x.reuse(object, x.clock()) {
 		case reuseFresh:
 			return x.serve(object, OutcomeHit)
 		case reuseStale:
@@ -96,7 +96,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // unshareable says why the key is not to be filled now, if it is not.
 func (x *exchange) unshareable() []policies.Reason {
-	if reason, known := x.h.shared.refusals.Lookup(x.at); known {
+	if reason, known := x.h.shared.refusals.Lookup(x.lane); known {
 		return []policies.Reason{reason, policies.ReasonRememberedRefusal}
 	}
 	if x.rule.Corroborate && x.h.shared.suspensions.Suspended(x.rule.Space) {
@@ -150,7 +150,7 @@ func (x *exchange) wait(f *flight) (again bool, err error) {
 		case !o.SelectedBy(x.sent) && !x.waited:
 			x.waited = true
 			return true, nil
-		case !o.SelectedBy(x.sent), o.NoCache, x.authorized && !o.Authorized:
+		case !o.SelectedBy(x.sent), x.reuse(o, time.Now()) != reuseFresh:
 			return false, x.own(OutcomePass, policies.ReasonValidationRequired)
 		}
 		return false, x.serve(o, OutcomeCollapsed)

@@ -47,6 +47,13 @@ func changes(method string, status int) bool {
 	return status >= 200 && status < 400
 }
 
+// changed is told of the head of the answer to the visitor's own request.
+func (x *exchange) changed(status int, answer http.Header) {
+	if changes(x.r.Method, status) {
+		x.invalidate(answer)
+	}
+}
+
 // invalidate drops what the visitor's request has changed: its own URI, and those
 // that the answer names, on the same origin only. It does so before the answer
 // goes out, so that nobody who has seen it is given what was before it.

@@ -3,7 +3,9 @@ package caddymodule
 import (
 	"net"
 	"net/http"
+	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
@@ -19,6 +21,7 @@ type job struct {
 	path   string // decoded, for the gate
 	key    store.Key
 	at     store.Key // where the response is stored, if variants are known already
+	lane   store.Key // see exchange
 	bytes  string
 	next   caddyhttp.Handler
 	server *caddyhttp.Server
@@ -27,11 +30,16 @@ type job struct {
 	head bool
 	// stale is the stored response that the fill may find to be still good.
 	stale *store.Object
+	// standby is the stored response, with or without a validator, that an error
+	// must not take the place of.
+	standby *store.Object
 	// address is the visitor's, on routes that send it.
 	address string
 	// whole says that the origin is sent everything that the visitor sent, so that
 	// the fill is the answer to the visitor's own request, too.
 	whole bool
+	// nobody caused the fill: it is a refresh in the background.
+	nobody bool
 }
 
 func (x *exchange) job() *job {
@@ -41,12 +49,14 @@ func (x *exchange) job() *job {
 		path:   x.req.Path,
 		key:    x.key,
 		at:     x.at,
+		lane:   x.lane,
 		bytes:  string(x.keyBytes),
 		next:   x.next,
 		server: serverOf(x.r),
 		whole:  x.whole(),
 	}
 	if !x.rule.Corroborate {
+		j.standby = x.stale
 		j.head = x.r.Method == http.MethodHead
 		if x.stale != nil && validatable(x.stale) {
 			j.stale = x.stale
@@ -61,7 +71,28 @@ func (x *exchange) job() *job {
 // whole says whether a fill withholds nothing of the request from the origin.
 func (x *exchange) whole() bool {
 	return x.rule.ForwardAddress && !x.parts.Withheld && !httpcache.Conditional(x.r.Header) &&
-		x.r.Header["Range"] == nil && (x.r.TLS == nil || len(x.r.TLS.PeerCertificates) == 0)
+		x.r.Header["Range"] == nil && (x.r.TLS == nil || len(x.r.TLS.PeerCertificates) == 0) && bare(x.r)
+}
+
+// bare says whether handlers above have told those below nothing about the request
+// that a fill would not tell them.
+func bare(r *http.Request) bool {
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	for name := range vars {
+		switch name {
+		case caddyhttp.TrustedProxyVarKey, caddyhttp.ClientIPVarKey, "matchers.error",
+			"start_time", "uuid", "trace_id", "span_id": // of every request
+		case nestedVar, rootVar, fileSystemVar: // a fill has them as well
+		default:
+			return false
+		}
+	}
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return true
+	}
+	_, signedIn := repl.Get("http.auth.user.id")
+	return !signedIn
 }
 
 // impersonal leaves nothing in the job but what selected the stored response: a
@@ -75,8 +106,13 @@ func (j *job) impersonal(o *store.Object) {
 	}
 	j.parts.Impersonal()
 	j.parts.Select(selecting)
-	j.address, j.whole, j.head = "", false, false
-	if !j.rule.Corroborate && validatable(o) {
+	j.address, j.whole, j.head, j.nobody = "", false, false, true
+	j.lane = j.at
+	if j.rule.Corroborate {
+		return
+	}
+	j.standby = o
+	if validatable(o) {
 		j.stale = o
 	}
 }
@@ -86,7 +122,7 @@ func (j *job) sent(name string) (string, bool) { return sentField(j.parts.Varyin
 
 // influenced says whether a visitor had a say in the fill beyond the key.
 func (j *job) influenced() bool {
-	return len(j.parts.Forwarded()) > 0 || len(j.parts.Varying) > 0 || j.address != ""
+	return !j.nobody && (len(j.parts.Forwarded()) > 0 || len(j.parts.Varying) > 0 || j.address != "")
 }
 
 // validatable says whether the origin can be asked if the response still holds
@@ -140,4 +176,27 @@ func (j *job) host() []policies.Field {
 		host = j.address
 	}
 	return []policies.Field{{Name: "X-Forwarded-For", Value: host}}
+}
+
+// updates says whether the fill speaks of the stored response rather than being one:
+// a 304 does, and the answer to a HEAD that agrees with it (RFC 9111 §4.3.4, §4.3.5).
+func (j *job) updates(f *fill) bool {
+	if !j.head {
+		return j.validated(f)
+	}
+	o := j.stale
+	return o != nil && f.writer.wroteFinal && f.writer.status == o.Status &&
+		httpcache.HeadAgrees(o.Header.Header(), int64(len(o.Body)), f.writer.final)
+}
+
+// sameTag says whether an update speaks of the version that is stored: its entity
+// tag, if it has one, is the stored one (RFC 9111 §4.3.4).
+func sameTag(o *store.Object, update http.Header) bool {
+	for _, tag := range update["Etag"] {
+		stored, _ := httpcache.Validators(o.Header.Header())
+		if strings.TrimPrefix(tag, "W/") != strings.TrimPrefix(stored, "W/") {
+			return false
+		}
+	}
+	return true
 }

@@ -181,8 +181,10 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	rules := h.gateRules(j, fill.received, true)
 	head := fill.head()
 	var reasons []policies.Reason
-	if j.validated(fill) {
-		reasons = gate.CheckUpdate(head.Header, rules)
+	if j.updates(fill) {
+		if reasons = gate.CheckUpdate(head.Header, rules); !sameTag(j.stale, head.Header) {
+			reasons = append(reasons, policies.ReasonValidatorMismatch)
+		}
 		head.Status, head.Header = j.stale.Status, h.freshened(j, fill)
 	}
 	for _, reason := range gate.Check(head, rules) {
@@ -190,7 +192,7 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 			reasons = append(reasons, reason)
 		}
 	}
-	if head.Status >= 500 && (reasons != nil || j.stale != nil) {
+	if head.Status >= 500 && (reasons != nil || j.standby != nil) {
 		// An error never takes the place of what it may be answered with.
 		reasons = append([]policies.Reason{policies.ReasonOriginError}, reasons...)
 	}
@@ -282,19 +284,24 @@ func (f *fill) answer(j *job) gate.Answer {
 // time, and what was stored under the key, now proved not to be shareable, goes.
 func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
 	switch first := reasons[0]; {
+	case j.head:
+		// Says nothing about what a GET gets, unless it is what is stored.
+		if j.updates(fill) {
+			h.forget(j)
+		}
 	case first == policies.ReasonMemoryFull, first == policies.ReasonFillAborted && h.workers.ctx.Err() != nil:
 		// Says nothing about the key; aborted by a reload, not by the time limit.
 	case first == policies.ReasonFillAborted, first == policies.ReasonOriginError, first == policies.ReasonTruncated,
 		momentary(fill.writer.status):
-		h.shared.refusals.Remember(j.at, first, originRefusal, false)
+		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
 	case j.influenced() && requestError(fill.writer.status):
-		h.shared.refusals.Remember(j.at, first, originRefusal, false)
+		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
 	default:
 		length, grow := gateRefusal, true
 		if j.influenced() {
 			length, grow = visitorRefusal, false
 		}
-		h.shared.refusals.Remember(j.at, first, length, grow)
+		h.shared.refusals.Remember(j.lane, first, length, grow)
 		// What a visitor had a say in does no harm to what is stored, but for what
 		// the origin says of just that.
 		if j.influenced() && !j.validated(fill) {
@@ -323,7 +330,7 @@ func (h *Handler) forget(j *job) {
 // visitor may have caused that, so it is not remembered for longer each time and
 // does no harm to what is stored.
 func (h *Handler) refuseVisitor(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
-	h.shared.refusals.Remember(j.at, reasons[0], visitorRefusal, false)
+	h.shared.refusals.Remember(j.lane, reasons[0], visitorRefusal, false)
 	h.refused(j, f, fill, d, reasons)
 }
 

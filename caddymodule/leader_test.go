@@ -131,7 +131,7 @@ func TestLeaderReadsNothing(t *testing.T) {
 				w.Header().Set("Content-Type", "text/plain")
 				_, _ = io.WriteString(w, page)
 			})
-			e := start(t, a.site, origin, "limits {\nwait 10m\nfill_timeout 10m\n}")
+			e := start(t, a.site, origin, "limits {\nwait 10m\nfill_timeout 4m\n}")
 			c, err := slowDial(t.Context(), "tcp", e.addr)
 			if err != nil {
 				t.Fatal(err)

@@ -23,6 +23,7 @@ const (
 // lookUp finds the stored response that the request selects (RFC 9111 §4.1), or
 // nil. It also notes where that is, or would be, and what the request demands.
 func (x *exchange) lookUp() (*store.Object, error) {
+	x.stale = nil
 	x.demands = x.readDemands()
 	x.authorized = x.rule.ShareAuthorized && x.r.Header["Authorization"] != nil
 	o, at, err := store.Select(x.h.shared.store, x.key, x.keyBytes, x.sent)
@@ -30,6 +31,12 @@ func (x *exchange) lookUp() (*store.Object, error) {
 		return nil, err
 	}
 	x.at, x.variant = at, at != x.key
+	x.lane = at
+	if x.authorized {
+		// What is said to one who is signed in keeps nobody else waiting, and is
+		// no refusal of what others get.
+		x.lane[0] ^= 0xff
+	}
 	next := lookedUp
 	if x.waited {
 		next = lookedAgain
@@ -38,6 +45,14 @@ func (x *exchange) lookUp() (*store.Object, error) {
 		return nil, errPhase
 	}
 	return o, nil
+}
+
+// clock is the time that the request is judged by: when it came, until it has waited.
+func (x *exchange) clock() time.Time {
+	if x.waited {
+		return time.Now()
+	}
+	return x.started
 }
 
 // readDemands reads the request's directives (RFC 9111 §5.2.1). Where visitors may
@@ -54,19 +69,18 @@ func (x *exchange) readDemands() httpcache.RequestDirectives {
 }
 
 // reuse decides what the object is good for, for this request and at this moment.
-func (x *exchange) reuse(o *store.Object) reuse {
+func (x *exchange) reuse(o *store.Object, now time.Time) reuse {
 	if o == nil || x.authorized && !o.Authorized {
 		return reuseNone
 	}
-	now := x.started
-	if x.waited {
-		now = time.Now()
-	}
 	d := &x.demands
 	ttl := o.TTL(now)
+	// What came after the request is as new as the request can demand.
+	newer := o.Received.After(x.started)
 	switch {
-	case o.NoCache, d.NoCache,
-		d.HasMaxAge && o.Age(now) > d.MaxAge,
+	case o.NoCache,
+		d.NoCache && !newer,
+		d.HasMaxAge && o.Age(now) > d.MaxAge && !newer,
 		d.HasMinFresh && ttl < d.MinFresh:
 		return reuseAfterValidation
 	case o.Fresh(now):
@@ -75,7 +89,7 @@ func (x *exchange) reuse(o *store.Object) reuse {
 		return reuseAfterValidation
 	case now.Before(o.Expires.Add(o.StaleWhileRevalidate)):
 		return reuseWhileRefreshing
-	case d.HasMaxStale && -ttl <= d.MaxStale:
+	case d.HasMaxStale && -ttl <= d.MaxStale && !o.OnlyWindows:
 		return reuseStale
 	}
 	return reuseAfterValidation
@@ -99,16 +113,16 @@ func sentField(varying []policies.Field, name string) (string, bool) {
 // asked of the origin each time cannot be waited for: such requests fly alone.
 func (x *exchange) join() (f *flight, leader bool) {
 	if !x.rule.Corroborate && (x.r.Method == http.MethodHead || x.stale != nil && x.stale.NoCache) {
-		return x.h.shared.flights.alone(x.at)
+		return x.h.shared.flights.alone(x.lane)
 	}
-	return x.h.shared.flights.join(x.at)
+	return x.h.shared.flights.join(x.lane)
 }
 
 // landEarlier ends a flight that is not needed: another one may have landed after
 // this request had looked up, and before it asked for a flight of its own.
 func (x *exchange) landEarlier(f *flight) {
 	s := x.h.shared
-	if o, _, err := store.Select(s.store, x.key, x.keyBytes, x.sent); err == nil && x.reuse(o) == reuseFresh {
+	if o, _, err := store.Select(s.store, x.key, x.keyBytes, x.sent); err == nil && x.reuse(o, time.Now()) == reuseFresh {
 		f.land(o)
 	} else if reasons := x.unshareable(); reasons != nil {
 		f.land(nil, reasons...)

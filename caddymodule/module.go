@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -95,8 +96,8 @@ type Limits struct {
 	// Wait is how long a request waits for the verdict on another's fill before
 	// it goes to the origin itself. Default: 10s.
 	Wait caddy.Duration `json:"wait,omitempty"`
-	// FillTimeout is how long a fill may take. A visitor who is being given it
-	// by then gets the rest, but it is not stored. Default: 60s.
+	// FillTimeout is how long a fill may take, at most 4m. A visitor who is being
+	// given it by then gets the rest, but it is not stored. Default: 60s.
 	FillTimeout caddy.Duration `json:"fill_timeout,omitempty"`
 }
 
@@ -200,6 +201,10 @@ func (h *Handler) provisionLimits() error {
 		if *field.set == 0 {
 			*field.set = field.def
 		}
+	}
+	// An invalidation is remembered for a while, and no fill must outlast that.
+	if longest := store.InvalidationMemory - time.Minute; time.Duration(h.Limits.FillTimeout) > longest {
+		return fmt.Errorf("limits: fill_timeout %s is more than %s; give less", time.Duration(h.Limits.FillTimeout), longest)
 	}
 	h.limits = limits{
 		maxObject:   h.Limits.MaxObject,

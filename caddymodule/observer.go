@@ -30,6 +30,7 @@ func (o *observer) note(status int) {
 	}
 	o.status = status
 	x := o.x
+	x.changed(status, o.Header())
 	if x.verdict.Action != policies.ActCache {
 		return
 	}

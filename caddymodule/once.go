@@ -92,12 +92,13 @@ func (x *exchange) refused(j *job, fill *fill, reasons []policies.Reason) error 
 		fill.leave()
 		return x.serve(x.stale, OutcomeStale)
 	}
-	if !j.whole || j.validated(fill) {
+	dead := !fill.writer.wroteFinal && (reasons[0] == policies.ReasonOriginError || reasons[0] == policies.ReasonTruncated)
+	if !j.whole || j.validated(fill) || !fill.writer.wroteFinal && !dead {
 		fill.leave()
 		return x.own(OutcomeFill, reasons...)
 	}
 	x.ownPhase(OutcomeFill, reasons)
-	if fill.writer.wroteFinal {
+	if !dead {
 		return x.stream(j, fill, reasons)
 	}
 	// The origin has been asked the visitor's own question, and failed.
@@ -131,6 +132,7 @@ func (x *exchange) afterVerdict(f *flight) error {
 // stream gives the visitor the fill that they caused, as it arrives. With reasons
 // it is not to be shared, and theirs alone with everything in it.
 func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
+	defer fill.leave()
 	head := fill.head()
 	h := x.w.Header()
 	personal := httpcache.HasPerVisitor(h) // set by a handler above
@@ -139,6 +141,9 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 		fields = httpcache.ForwardedFields(head.Header)
 	}
 	copyFields(h, store.FieldsOf(fields))
+	if reasons == nil { // of a refused response they are among the fields
+		h["Cache-Status"] = append(h["Cache-Status"], head.Header["Cache-Status"]...)
+	}
 	if age := httpcache.InitialAge(head.Header, fill.requested, fill.received) + time.Since(fill.received); age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}
@@ -155,10 +160,8 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if reasons == nil && head.Status == http.StatusOK {
 		switch httpcache.Evaluate(x.r.Method, x.r.Header, fields) {
 		case httpcache.NotModified:
-			fill.leave()
 			return x.notModified()
 		case httpcache.PreconditionFailed:
-			fill.leave()
 			return x.preconditionFailed()
 		}
 	}
@@ -167,14 +170,12 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	}
 	x.w.WriteHeader(x.status)
 	if x.r.Method == http.MethodHead {
-		fill.leave()
 		x.ends(reasons)
 		return nil
 	}
 	err := fill.spool.copyTo(x.r.Context(), &countingWriter{x}, func() {
 		_ = http.NewResponseController(x.w).Flush() // where it cannot be flushed it goes out later
 	})
-	fill.leave()
 	if err != nil {
 		// The origin broke off, or the visitor did. In either case they must not
 		// take what they have for the whole.
@@ -191,18 +192,19 @@ func (x *exchange) ends(reasons []policies.Reason) {
 	}
 }
 
-// relays says whether caches further on are told what the origin said: on routes
-// that leave it to the origin, and only where the origin itself refused or nothing
-// did. What the gate found on its own account they must not learn the hard way.
+// relays says whether caches further on are told what the origin said of a response
+// that is not admitted yet, or never: on routes that leave it to the origin, and only
+// where nothing speaks against sharing or the origin itself said so. What the gate
+// found on its own account they must not learn the hard way.
 func (x *exchange) relays(reasons []policies.Reason) bool {
-	if !x.rule.Relay || remade(x.w) {
+	if !x.rule.Relay || x.rule.Corroborate || remade(x.w) {
 		return false
 	}
 	for _, reason := range reasons {
 		switch reason {
 		case policies.ReasonPrivate, policies.ReasonNoStore, policies.ReasonNoCache, policies.ReasonNotFresh,
-			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonVaryUndeclared,
-			policies.ReasonVaryCredentials, policies.ReasonAuthorization, policies.ReasonStatus, policies.ReasonOriginError:
+			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonAuthorization, policies.ReasonStatus,
+			policies.ReasonOriginError:
 		default:
 			return false
 		}
@@ -210,9 +212,13 @@ func (x *exchange) relays(reasons []policies.Reason) bool {
 	return true
 }
 
-// relaysOwn judges the answer to a visitor's own request for relays.
+// relaysOwn judges the answer to a visitor's own request for relays. Where the request
+// had something that a fill would not be sent, only a refusal is passed on.
 func (x *exchange) relaysOwn(status int, header http.Header) bool {
-	if !x.rule.Relay || x.outcome == OutcomeBypass || x.outcome == OutcomeFault {
+	if x.outcome == OutcomeBypass || x.outcome == OutcomeFault {
+		return false
+	}
+	if d := httpcache.ResponseDirectives(header); !x.whole() && !d.Private && !d.NoStore {
 		return false
 	}
 	j := job{rule: x.rule, parts: &x.parts, path: x.req.Path}

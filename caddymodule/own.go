@@ -27,8 +27,9 @@ type ownWriter struct {
 
 	// watch is what the answer is compared by; nil where it is not.
 	watch *watch
-	// holdErrors: a 5xx answer is swallowed, and held is set.
-	holdErrors bool
+	// holdErrors, where given, says whether a 5xx answer is swallowed; held is set
+	// then.
+	holdErrors func() bool
 	held       bool
 	// stripSetCookie: nobody gets a cookie from this route.
 	stripSetCookie bool
@@ -67,7 +68,7 @@ func (w *ownWriter) WriteHeader(status int) {
 		return
 	}
 	w.status = status
-	if w.holdErrors && status >= 500 {
+	if status >= 500 && w.holdErrors != nil && w.holdErrors() {
 		w.wroteFinal, w.held = true, true
 		return
 	}

@@ -80,22 +80,25 @@ func (x *exchange) partial(o *store.Object, ranges []httpcache.ByteRange) error 
 
 // unsatisfiable answers 416 (RFC 9110 §15.5.17).
 func (x *exchange) unsatisfiable(o *store.Object) error {
-	x.w.Header()["Content-Range"] = []string{httpcache.UnsatisfiedRange(int64(len(o.Body)))}
-	return x.withoutContent(http.StatusRequestedRangeNotSatisfiable)
+	return x.withoutContent(http.StatusRequestedRangeNotSatisfiable, "Content-Range", httpcache.UnsatisfiedRange(int64(len(o.Body))))
 }
 
 // preconditionFailed answers 412 (RFC 9110 §15.5.13).
 func (x *exchange) preconditionFailed() error { return x.withoutContent(http.StatusPreconditionFailed) }
 
 // withoutContent answers with an error that says all it has to say in its head. It
-// is this visitor's, whatever may be done with the response it is not.
-func (x *exchange) withoutContent(status int) error {
+// is this visitor's, whatever may be done with the response it is not. The field,
+// a name and a value, is what it has to say.
+func (x *exchange) withoutContent(status int, field ...string) error {
 	h := x.w.Header()
 	dropContentFields(h)
 	for _, name := range [...]string{"Etag", "Last-Modified", "Age", "Date", "Vary"} {
 		delete(h, name)
 	}
 	httpcache.Forbid(h)
+	if len(field) == 2 {
+		h[field[0]] = field[1:]
+	}
 	h["Content-Length"] = []string{"0"}
 	x.status = status
 	x.w.WriteHeader(status)

@@ -45,6 +45,8 @@ func (x *exchange) servedStatus(ttl time.Duration) httpcache.Status {
 	switch x.outcome {
 	case OutcomeCollapsed:
 		s.Fwd, s.Collapsed = x.forward(), true
+	case OutcomeFill:
+		s.Fwd, s.FwdStatus, s.Stored = x.forward(), http.StatusOK, true
 	case OutcomeRevalidated:
 		s.Fwd, s.FwdStatus = x.forward(), http.StatusNotModified
 	default:
@@ -146,11 +148,11 @@ func (x *exchange) comparable() bool {
 // refresh replaces a stale object in the background, once a key at a time. Nothing
 // of the visitor who triggered it goes along.
 func (h *Handler) refresh(j *job, o *store.Object) {
-	f, leader := h.shared.flights.join(j.at)
+	j.impersonal(o)
+	f, leader := h.shared.flights.join(j.lane)
 	if !leader {
 		return
 	}
-	j.impersonal(o)
 	ok := h.workers.run(func() {
 		h.recordRefresh(j)
 		if j.rule.Corroborate {

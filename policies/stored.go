@@ -34,7 +34,8 @@ func (c *Compiled) Stored(scheme, host, escapedPath, rawQuery string) (Parts, bo
 }
 
 // AppendURI appends the URI of the canonical request. Responses are invalidated by
-// it (RFC 9111 §4.4), whatever else is in their keys.
+// it (RFC 9111 §4.4), whatever else is in their keys. A ? with nothing behind it is
+// left out: who changes /x? has changed /x.
 func (p *Parts) AppendURI(dst []byte) []byte {
 	dst = append(dst, p.Scheme...)
 	dst = append(dst, "://"...)
@@ -48,7 +49,7 @@ func (p *Parts) AppendURI(dst []byte) []byte {
 		}
 		dst = append(dst, pair...)
 	}
-	if len(dst) == mark+1 && !p.EmptyQuery {
+	if len(dst) == mark+1 {
 		return dst[:mark]
 	}
 	return dst

@@ -106,13 +106,14 @@ func TestStoredIsWhatIsDisposed(t *testing.T) {
 	}
 }
 
-// TestAppendURI holds that the URI is that of the canonical request.
+// TestAppendURI holds that the URI is that of the canonical request, but for a ? with
+// nothing behind it.
 func TestAppendURI(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := partsGenerator().Draw(t, "parts")
 		c := p.Canonical()
 		want := "before" + c.Scheme + "://" + c.Host + c.EscapedPath
-		if c.RawQuery != "" || c.ForceQuery {
+		if c.RawQuery != "" {
 			want += "?" + c.RawQuery
 		}
 		if got := string(p.AppendURI([]byte("before"))); got != want {
@@ -121,7 +122,7 @@ func TestAppendURI(t *testing.T) {
 	})
 	for _, p := range []Parts{{Params: []string{""}}, {Params: []string{"", ""}}, {EmptyQuery: true}, {}} {
 		c := p.Canonical()
-		if got, want := string(p.AppendURI(nil)), (&url.URL{RawQuery: c.RawQuery, ForceQuery: c.ForceQuery}).String(); got != "://"+want {
+		if got, want := string(p.AppendURI(nil)), (&url.URL{RawQuery: c.RawQuery}).String(); got != "://"+want {
 			t.Errorf("%q: got %s, want %s", p.Params, got, want)
 		}
 	}

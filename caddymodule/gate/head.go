@@ -101,7 +101,7 @@ func Check(h Head, r Rules) []policies.Reason {
 // would do as well, says nothing about others and is not enough here; neither is a
 // targeted field's lifetime.
 func MayShareAuthorized(d httpcache.Directives) bool {
-	return d.Public || d.HasSMaxAge && !d.Targeted
+	return d.Public || d.HasSMaxAge && d.SMaxAge > 0 && !d.Targeted
 }
 
 // CheckInterim judges a 1xx response by itself. It returns all reasons against

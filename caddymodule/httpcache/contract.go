@@ -70,7 +70,7 @@ func Relay(h http.Header) {
 // refuses reports whether a targeted field keeps a cache from storing.
 func refuses(name string, values []string) bool {
 	d := ResponseDirectives(http.Header{name: values})
-	return d.Private || d.NoStore || d.NoCache
+	return d.Private || d.NoStore || d.NoCache || d.HasSMaxAge && d.SMaxAge == 0
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

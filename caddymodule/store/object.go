@@ -50,6 +50,9 @@ type Object struct {
 	// NeverStale: a directive forbids every reuse of the stale object, the windows
 	// above included (RFC 9111 §4.2.4).
 	NeverStale bool
+	// OnlyWindows: stale reuse is allowed within the windows above, and not because a
+	// request accepts it (RFC 9111 §5.2.2.10).
+	OnlyWindows bool
 	// Authorized: the origin allowed the response for requests that have an
 	// Authorization field (RFC 9111 §3.5).
 	Authorized bool

@@ -66,31 +66,56 @@ type result struct {
 }
 
 // measure puts all questions to one profile and compares the outcomes with those
-// expected.
+// expected. What is not as expected is asked once more: many tests count seconds, of
+// which a busy machine may take some, and those that are really another are that twice.
 func measure(t *testing.T, p profile, suite *suite, added []addition, questions []question) *result {
-	origin := startOrigin(t, added)
-	proxy := startCacheward(t, p.caddyfile, suite.origin)
-	proxyOfOrigin := startCacheward(t, p.caddyfile, origin.address)
-
-	findings := suite.run(t, proxy)
-	runs := runAdditions(t.Context(), added, origin, proxyOfOrigin)
-	for id, run := range runs {
-		findings[id] = run.found
-	}
-	got := outcomes(questions, findings)
+	first := ask(t, p, suite, added, questions)
 	if *update {
-		writeExpected(t, p.expected, got)
-		return &result{got, findings}
+		writeExpected(t, p.expected, first.outcomes)
+		return &first.result
 	}
-	for i, d := range differences(readExpected(t, p.expected), got) {
-		t.Errorf("%s\n%s", d, findings[d.id])
-		if run, ours := runs[d.id]; ours {
+	expected := readExpected(t, p.expected)
+	found := differences(expected, first.outcomes)
+	if len(found) == 0 {
+		return &first.result
+	}
+	second := ask(t, p, suite, added, questions)
+	for i, d := range found {
+		if now := second.outcomes[d.id]; now == d.want {
+			t.Logf("%s, but %s when asked again", d, now)
+			first.outcomes[d.id], first.findings[d.id] = now, second.findings[d.id]
+			continue
+		}
+		t.Errorf("%s\n%s", d, second.findings[d.id])
+		if run, ours := second.added[d.id]; ours {
 			t.Log(run.exchange)
 		} else if d.got != "" && i < 10 { // each takes seconds; ten tell enough
-			t.Logf("the same test alone:\n%s", suite.exchange(t, proxy, d.id))
+			t.Logf("the same test alone:\n%s", suite.exchange(t, second.proxy, d.id))
 		}
 	}
-	return &result{got, findings}
+	return &first.result
+}
+
+// asked is one asking of all questions.
+type asked struct {
+	result
+	added map[string]addedRun
+	proxy string // in front of the suite's server
+}
+
+// ask puts all questions to a new instance of one profile.
+func ask(t *testing.T, p profile, suite *suite, added []addition, questions []question) asked {
+	t.Helper()
+	origin := startOrigin(t, added)
+	a := asked{proxy: startCacheward(t, p.caddyfile, suite.origin)}
+	proxyOfOrigin := startCacheward(t, p.caddyfile, origin.address)
+	a.findings = suite.run(t, a.proxy)
+	a.added = runAdditions(t.Context(), added, origin, proxyOfOrigin)
+	for id, run := range a.added {
+		a.findings[id] = run.found
+	}
+	a.outcomes = outcomes(questions, a.findings)
+	return a
 }
 
 // showOne runs one test alone, in the conformance profile.
