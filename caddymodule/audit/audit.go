@@ -41,7 +41,7 @@ const (
 	EventServe   Event = "serve"   // a stored object was served; Options.Serves may leave some out
 	EventBypass  Event = "bypass"  // the request went to the origin untouched: Reasons say why
 	EventDeny    Event = "deny"    // the request was refused with 400: Reasons say why
-	EventRefresh Event = "refresh" // a stored object was validated or replaced in the background
+	EventRefresh Event = "refresh" // a stored object was found to hold still, or is being replaced in the background
 	EventDiverge Event = "diverge" // two answers of the origin differed: Difference says where
 	EventFault   Event = "fault"   // a failure of our own; the request went to the origin
 )
