@@ -286,7 +286,9 @@ func (x *exchange) cacheStatus() httpcache.Status {
 // forward is why the request went forward (RFC 9211 §2.2).
 func (x *exchange) forward() string {
 	switch {
-	case x.outcome == OutcomeBypass, x.outcome == OutcomeDeny, x.outcome == OutcomeFault:
+	case x.outcome == OutcomeDeny:
+		return "" // it did not
+	case x.outcome == OutcomeBypass, x.outcome == OutcomeFault:
 		return "bypass"
 	case x.stale != nil && x.stale.Fresh(x.started):
 		return "request" // it was good, but the request wanted another

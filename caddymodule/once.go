@@ -72,6 +72,9 @@ func (x *exchange) awaitGate(fill *fill, gated <-chan []policies.Reason) (reason
 // passInterim gives the visitor a 1xx response to the fill that they caused. It is
 // nobody's state, it is not stored, and its fields are none of the final response's.
 func (x *exchange) passInterim(i interim) {
+	if !x.r.ProtoAtLeast(1, 1) {
+		return // RFC 9110 §15.2
+	}
 	h := x.w.Header()
 	added := make([]string, 0, len(i.header))
 	for name, lines := range i.header {

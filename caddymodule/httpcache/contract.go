@@ -58,19 +58,22 @@ func Permit(h http.Header, p Permission) {
 // which several CDNs take for a permission of hours, becomes private, no-store.
 func Relay(h http.Header) {
 	for name, values := range h {
-		if targeted(name) && !refuses(name, values) {
+		if !targeted(name) {
+			continue
+		}
+		switch d := ResponseDirectives(http.Header{name: values}); {
+		case d.Private, d.NoStore, d.NoCache:
+		case d.HasSMaxAge && d.SMaxAge == 0:
+			// Some caches would store it to ask about, over the head of a no-store
+			// in Cache-Control.
+			h[name] = []string{"no-store"}
+		default:
 			delete(h, name)
 		}
 	}
 	if blank(lines(h, "Cache-Control")) && len(lines(h, "Expires")) == 0 {
 		h["Cache-Control"] = []string{forbidden}
 	}
-}
-
-// refuses reports whether a targeted field keeps a cache from storing.
-func refuses(name string, values []string) bool {
-	d := ResponseDirectives(http.Header{name: values})
-	return d.Private || d.NoStore || d.NoCache || d.HasSMaxAge && d.SMaxAge == 0
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
