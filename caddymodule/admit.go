@@ -25,7 +25,7 @@ func (h *Handler) admit(j *job, f *flight, fill *fill) {
 		return
 	}
 	o := h.newObject(j, fill, fill.writer.status, fill.writer.final, bytes.Clone(body))
-	if h.put(j, f, fill, o, fill.writer.final) {
+	if h.put(j, f, fill, o, nil, fill.writer.final) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventStore, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(body))})
 		f.land(o)
 	}
@@ -37,7 +37,7 @@ func (h *Handler) freshen(j *job, f *flight, fill *fill) {
 	head := h.freshened(j, fill)
 	o := h.newObject(j, fill, j.stale.Status, head, j.stale.Body)
 	o.ID = j.stale.ID
-	if h.put(j, f, fill, o, head) {
+	if h.put(j, f, fill, o, j.stale, head) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(o.Body))})
 		f.land(o)
 	}
@@ -52,12 +52,12 @@ func (h *Handler) freshened(j *job, fill *fill) http.Header {
 	if _, dated := fill.writer.final["Date"]; !dated {
 		head["Date"] = []string{fill.received.UTC().Format(http.TimeFormat)}
 	}
-	for _, name := range j.rule.Targets {
-		switch lines := fill.writer.final[name]; {
-		case lines != nil:
+	for name, lines := range httpcache.TargetedFields(fill.writer.final) {
+		head[name] = lines
+	}
+	for name, lines := range j.stale.Control.Header() {
+		if head[name] == nil {
 			head[name] = lines
-		case j.stale.Control.Header()[name] != nil:
-			head[name] = j.stale.Control.Header()[name]
 		}
 	}
 	return head
@@ -77,13 +77,14 @@ func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
 	head := h.freshened(j, fill)
 	updated := h.newObject(j, fill, o.Status, head, o.Body)
 	updated.ID = o.ID
-	if h.put(j, f, fill, updated, head) {
+	if h.put(j, f, fill, updated, o, head) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: updated.TTL(fill.received), Size: int64(len(o.Body))})
 	}
 }
 
-// put stores the object, and says whether it did. If not, the flight has landed.
-func (h *Handler) put(j *job, f *flight, fill *fill, o *store.Object, head http.Header) bool {
+// put stores the object, in the place of the one that it updates if it does, and says
+// whether it did. If not, the flight has landed.
+func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, head http.Header) bool {
 	now := time.Now()
 	if !o.Fresh(now) && !now.Before(o.KeepUntil) {
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonNotFresh})
@@ -98,14 +99,14 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o *store.Object, head http.
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonTagsTooMany})
 		return false
 	}
-	err := store.Admit(h.shared.store, &h.shared.keyLocks, o, j.varying(names), j.sent)
+	err := store.Admit(h.shared.store, &h.shared.keyLocks, o, instead, j.varying(names), j.sent)
 	reason := policies.ReasonStoreFault
 	switch {
 	case err == nil:
 		h.shared.refusals.Forget(j.lane)
 		h.shared.suspensions.Admitted(j.rule.Space)
 		return true
-	case errors.Is(err, store.ErrInvalidated):
+	case errors.Is(err, store.ErrInvalidated), errors.Is(err, store.ErrReplaced):
 		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonInvalidated})
 		return false
 	case errors.Is(err, store.ErrTooManyNames):
@@ -182,24 +183,12 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	}
 	if !rule.Corroborate {
 		o.NoCache = d.NoCache || life <= 0
-		o.Control = control(rule, head)
+		o.Control = store.FieldsOf(httpcache.TargetedFields(head))
 		if validatable(o) {
 			o.KeepUntil = received.Add(max(0, life)).Add(keepForValidation)
 		}
 	}
 	return o
-}
-
-// control is what spoke to this cache alone. It is kept for when a 304 leaves it
-// out.
-func control(rule *policies.Rule, head http.Header) store.Fields {
-	var fields store.Fields
-	for _, name := range rule.Targets {
-		for _, line := range head[name] {
-			fields = append(fields, store.Field{Name: name, Value: line})
-		}
-	}
-	return fields
 }
 
 // reader is how the route reads the fields that control caches.

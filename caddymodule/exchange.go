@@ -45,7 +45,12 @@ type exchange struct {
 	sent       store.Sent // sentField, bound once
 	authorized bool       // has Authorization, on a route that shares in spite of it
 	waited     bool
+	found      *store.Object // whatever it is good for
 	stale      *store.Object // not to be reused without validation
+
+	// relayed says that what the origin tells caches may go out with the fill that is
+	// being given to the visitor.
+	relayed bool
 
 	// For the record.
 	event      audit.Event

@@ -204,7 +204,7 @@ func (w *fillWriter) WriteHeader(status int) {
 		w.informational = append(w.informational, header)
 		if w.fill.interim != nil && gate.CheckInterim(header) == nil {
 			select {
-			case w.fill.interim <- interim{status, header}:
+			case w.fill.interim <- interim{status, header.Clone()}:
 			default:
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -61,7 +62,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		case reuseStale:
 			return x.serve(object, OutcomeStale)
 		case reuseWhileRefreshing:
-			if x.unshareable() == nil {
+			if x.unshareable(x.at) == nil {
 				h.refresh(x.job(), object)
 			}
 			return x.serve(object, OutcomeStale)
@@ -71,7 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if x.demands.OnlyIfCached {
 			return x.gatewayTimeout()
 		}
-		if reasons := x.unshareable(); reasons != nil {
+		if reasons := x.unshareable(x.lane); reasons != nil {
 			return x.own(OutcomePass, reasons...)
 		}
 		// 6 fill; 7 gate and 8 admit follow in judge.go
@@ -95,8 +96,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // unshareable says why the key is not to be filled now, if it is not.
-func (x *exchange) unshareable() []policies.Reason {
-	if reason, known := x.h.shared.refusals.Lookup(x.lane); known {
+func (x *exchange) unshareable(lane store.Key) []policies.Reason {
+	if reason, known := x.h.shared.refusals.Lookup(lane); known {
 		return []policies.Reason{reason, policies.ReasonRememberedRefusal}
 	}
 	if x.rule.Corroborate && x.h.shared.suspensions.Suspended(x.rule.Space) {

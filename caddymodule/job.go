@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -56,9 +57,10 @@ func (x *exchange) job() *job {
 		whole:  x.whole(),
 	}
 	if !x.rule.Corroborate {
-		j.standby = x.stale
+		j.standby = x.found
 		j.head = x.r.Method == http.MethodHead
-		if x.stale != nil && validatable(x.stale) {
+		// What is said to one who is signed in updates nothing that others get.
+		if x.stale != nil && !x.authorized && validatable(x.stale) {
 			j.stale = x.stale
 		}
 	}
@@ -125,6 +127,17 @@ func (j *job) influenced() bool {
 	return !j.nobody && (len(j.parts.Forwarded()) > 0 || len(j.parts.Varying) > 0 || j.address != "")
 }
 
+// varied says whether headers that no list knows were sent: anybody can think of one
+// that an app answers oddly.
+func (j *job) varied() bool {
+	for _, f := range j.parts.Varying {
+		if f.Name != "Accept" && f.Name != "Accept-Language" {
+			return !j.nobody
+		}
+	}
+	return false
+}
+
 // validatable says whether the origin can be asked if the response still holds
 // (RFC 9111 §4.3.1).
 func validatable(o *store.Object) bool {
@@ -185,18 +198,39 @@ func (j *job) updates(f *fill) bool {
 		return j.validated(f)
 	}
 	o := j.stale
-	return o != nil && f.writer.wroteFinal && f.writer.status == o.Status &&
+	return o != nil && f.writer.wroteFinal && f.writer.status == o.Status && selectedBy(o, f.writer.final) &&
 		httpcache.HeadAgrees(o.Header.Header(), int64(len(o.Body)), f.writer.final)
 }
 
-// sameTag says whether an update speaks of the version that is stored: its entity
-// tag, if it has one, is the stored one (RFC 9111 §4.3.4).
-func sameTag(o *store.Object, update http.Header) bool {
+// sameVersion says whether an update speaks of what is stored: its entity tag is the
+// stored one, or, where it has none, its modification date (RFC 9111 §4.3.4).
+func sameVersion(o *store.Object, update http.Header) bool {
 	for _, tag := range update["Etag"] {
 		stored, _ := httpcache.Validators(o.Header.Header())
 		if strings.TrimPrefix(tag, "W/") != strings.TrimPrefix(stored, "W/") {
 			return false
 		}
 	}
+	if len(update["Etag"]) == 0 {
+		_, stored := httpcache.Validators(o.Header.Header())
+		for _, date := range update["Last-Modified"] {
+			if stored != "" && date != stored {
+				return false
+			}
+		}
+	}
 	return true
+}
+
+// selectedBy says whether the object was selected by all that the Vary of a later
+// answer names. If not, its body may be that of another variant.
+func selectedBy(o *store.Object, head http.Header) bool {
+	names, ok := httpcache.VaryNames(head)
+	known, _ := httpcache.VaryNames(o.Header.Header())
+	for _, name := range names {
+		if !slices.Contains(known, name) && !slices.ContainsFunc(o.Selecting, func(s store.Selecting) bool { return s.Name == name }) {
+			return false
+		}
+	}
+	return ok
 }

@@ -182,7 +182,7 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	head := fill.head()
 	var reasons []policies.Reason
 	if j.updates(fill) {
-		if reasons = gate.CheckUpdate(head.Header, rules); !sameTag(j.stale, head.Header) {
+		if reasons = gate.CheckUpdate(head.Header, rules); !sameVersion(j.stale, head.Header) {
 			reasons = append(reasons, policies.ReasonValidatorMismatch)
 		}
 		head.Status, head.Header = j.stale.Status, h.freshened(j, fill)
@@ -192,9 +192,12 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 			reasons = append(reasons, reason)
 		}
 	}
-	if head.Status >= 500 && (reasons != nil || j.standby != nil) {
+	switch {
+	case head.Status >= 500 && (reasons != nil || j.standby != nil):
 		// An error never takes the place of what it may be answered with.
 		reasons = append([]policies.Reason{policies.ReasonOriginError}, reasons...)
+	case j.standby != nil && requestError(head.Status):
+		reasons = append([]policies.Reason{policies.ReasonStatus}, reasons...)
 	}
 	if reasons == nil && (reflects(j.parts.Forwarded(), fill.writer.final) || reflects(j.host(), fill.writer.final)) {
 		reasons = []policies.Reason{policies.ReasonReflectsInput}
@@ -213,8 +216,12 @@ func (h *Handler) checkBody(j *job, fill *fill) []policies.Reason {
 	if reasons := gate.CheckTrailer(fill.writer.trailer(), h.gateRules(j, fill.received, true)); reasons != nil {
 		return reasons
 	}
+	unkeyed := append(j.parts.Forwarded(), j.host()...)
+	if len(unkeyed) > 0 && gate.Encoded(fill.writer.final) {
+		return []policies.Reason{policies.ReasonEncodingUnreadable} // they may be in there
+	}
 	body, _ := fill.spool.body()
-	for _, field := range append(j.parts.Forwarded(), j.host()...) {
+	for _, field := range unkeyed {
 		if field.Value != "" && bytes.Contains(body, []byte(field.Value)) {
 			return []policies.Reason{policies.ReasonReflectsInput}
 		}
@@ -298,7 +305,10 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
 	default:
 		length, grow := gateRefusal, true
-		if j.influenced() {
+		switch {
+		case j.varied():
+			length, grow = originRefusal, false
+		case j.influenced():
 			length, grow = visitorRefusal, false
 		}
 		h.shared.refusals.Remember(j.lane, first, length, grow)
@@ -314,14 +324,7 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 
 // forget drops what is stored where the fill's response would be.
 func (h *Handler) forget(j *job) {
-	s := h.shared
-	var err error
-	if j.at == j.key {
-		err = store.Drop(s.store, &s.keyLocks, j.key, []byte(j.bytes))
-	} else {
-		err = s.store.Delete(j.at)
-	}
-	if err != nil {
+	if err := store.Drop(h.shared.store, &h.shared.keyLocks, j.key, j.at, []byte(j.bytes)); err != nil {
 		h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
 	}
 }

@@ -30,6 +30,7 @@ func (x *exchange) lookUp() (*store.Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.found = o
 	x.at, x.variant = at, at != x.key
 	x.lane = at
 	if x.authorized {
@@ -124,7 +125,7 @@ func (x *exchange) landEarlier(f *flight) {
 	s := x.h.shared
 	if o, _, err := store.Select(s.store, x.key, x.keyBytes, x.sent); err == nil && x.reuse(o, time.Now()) == reuseFresh {
 		f.land(o)
-	} else if reasons := x.unshareable(); reasons != nil {
+	} else if reasons := x.unshareable(x.lane); reasons != nil {
 		f.land(nil, reasons...)
 	} else {
 		return

@@ -43,7 +43,25 @@ func (x *exchange) once(f *flight) error {
 	}
 	x.to(served)
 	x.event, x.outcome, x.fill = audit.EventServe, OutcomeFill, fill.id
+	if x.rule.Relay {
+		x.relayed = j.head || x.awaitVerdict(f, fill.writer.final)
+	}
 	return x.stream(j, fill, nil)
+}
+
+// awaitVerdict says whether the fill has become an object, or was turned away for what
+// the origin itself says of it, as soon as that is known and not for ever. Until it is
+// known, caches further on get no permission.
+func (x *exchange) awaitVerdict(f *flight, header http.Header) bool {
+	timer := time.NewTimer(x.h.limits.wait)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return x.relays(f.reasons, header)
+	case <-timer.C:
+	case <-x.r.Context().Done():
+	}
+	return false
 }
 
 // awaitGate waits for what the gate says of the fill's head, and passes interim
@@ -150,7 +168,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if age := httpcache.InitialAge(head.Header, fill.requested, fill.received) + time.Since(fill.received); age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}
-	if !personal && x.relays(reasons) {
+	if !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header) {
 		httpcache.Relay(h)
 	} else {
 		httpcache.Forbid(h)
@@ -199,15 +217,20 @@ func (x *exchange) ends(reasons []policies.Reason) {
 // that is not admitted yet, or never: on routes that leave it to the origin, and only
 // where nothing speaks against sharing or the origin itself said so. What the gate
 // found on its own account they must not learn the hard way.
-func (x *exchange) relays(reasons []policies.Reason) bool {
+func (x *exchange) relays(reasons []policies.Reason, header http.Header) bool {
 	if !x.rule.Relay || x.rule.Corroborate || remade(x.w) {
 		return false
 	}
 	for _, reason := range reasons {
 		switch reason {
 		case policies.ReasonPrivate, policies.ReasonNoStore, policies.ReasonNoCache, policies.ReasonNotFresh,
-			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonAuthorization, policies.ReasonStatus,
-			policies.ReasonOriginError:
+			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonOriginError, policies.ReasonRememberedRefusal:
+		case policies.ReasonAuthorization:
+			// Caches further on do not share it either, unless this lets them (RFC
+			// 9111 §3.5).
+			if d := httpcache.ResponseDirectives(header); d.MustRevalidate || d.Public || d.HasSMaxAge {
+				return false
+			}
 		default:
 			return false
 		}
@@ -215,17 +238,17 @@ func (x *exchange) relays(reasons []policies.Reason) bool {
 	return true
 }
 
-// relaysOwn judges the answer to a visitor's own request for relays. Where the request
-// had something that a fill would not be sent, only a refusal is passed on.
+// relaysOwn says whether caches further on are told what the origin said of the answer
+// to a visitor's own request: only where it refuses.
 func (x *exchange) relaysOwn(status int, header http.Header) bool {
 	if x.outcome == OutcomeBypass || x.outcome == OutcomeFault {
 		return false
 	}
-	if d := httpcache.ResponseDirectives(header); !x.whole() && !d.Private && !d.NoStore {
+	if d := httpcache.ResponseDirectives(header); !d.Private && !d.NoStore {
 		return false
 	}
 	j := job{rule: x.rule, parts: &x.parts, path: x.req.Path}
-	return x.relays(gate.Check(gate.Head{Status: status, Header: header}, x.h.gateRules(&j, time.Now(), false)))
+	return x.relays(gate.Check(gate.Head{Status: status, Header: header}, x.h.gateRules(&j, time.Now(), false)), header)
 }
 
 type countingWriter struct{ x *exchange }

@@ -30,7 +30,7 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 		httpcache.Forbid(h)
 	case x.rule.Relay:
 		httpcache.Relay(h)
-	case outcome == OutcomeStale || ttl <= 0:
+	case outcome == OutcomeStale || ttl <= 0 || o.NoCache:
 		httpcache.Forbid(h)
 	default:
 		httpcache.Permit(h, permission(d, ttl, o.Age(now)))

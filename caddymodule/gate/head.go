@@ -286,6 +286,13 @@ func (f *findings) checkFreshness(status int, s section, d httpcache.Directives,
 	f.addIf(!r.Operator && !given && !guessed, policies.ReasonNotExplicit)
 }
 
+// Encoded reports whether the content has a coding, so that its bytes do not show what
+// is in it. A coding that nobody knows hides nothing from us more than from others.
+func Encoded(h http.Header) bool {
+	codings, ok := parseCodings(fold(h).fields["Content-Encoding"])
+	return ok && len(codings) > 0
+}
+
 // hasValidator says whether the origin can be asked if the response still holds.
 func hasValidator(s section) bool {
 	etag, modified := httpcache.Validators(s.fields)

@@ -210,6 +210,19 @@ func StoredFields(h http.Header, vouched func(field string) bool) http.Header {
 	return kept
 }
 
+// TargetedFields returns a copy of the fields of h that speak to some caches only (RFC
+// 9213), under their canonical names.
+func TargetedFields(h http.Header) http.Header {
+	fields := make(http.Header)
+	for name, values := range h {
+		if targeted(name) && len(values) > 0 {
+			canonical := http.CanonicalHeaderKey(name)
+			fields[canonical] = append(fields[canonical], values...)
+		}
+	}
+	return fields
+}
+
 // ForwardedFields returns a copy of h, sharing nothing with it, of what is passed on
 // to the one visitor whom the response is for: all but the fields of the connection
 // (RFC 9110 §7.6.1) and Age, which is computed anew.

@@ -25,6 +25,10 @@ var (
 	// [MaxVaryNames] request fields would choose among the variants of its key.
 	ErrTooManyNames = errors.New("too many request fields choose among the variants")
 
+	// ErrReplaced is why an update was not stored: the object that it updates is not
+	// the one that is stored any more.
+	ErrReplaced = errors.New("what was to be updated is not stored any more")
+
 	// ErrVaryAny is why a response was not stored: its Vary has a "*", so that no
 	// later request ever matches (RFC 9111 §4.1).
 	ErrVaryAny = errors.New("vary of * matches no request")
@@ -124,14 +128,28 @@ func appendString(b []byte, s string) []byte {
 // also if an error is returned then; o must not be shared yet. A name that the
 // index does not have yet drops all variants that were chosen without it.
 //
-// It returns [ErrTooManyNames], [ErrVaryAny], or what the store returns; o is not
-// reachable then. All who admit to or drop from one store must use the same locks.
-func Admit(s Store, locks *KeyLocks, o *Object, names []string, sent Sent) error {
+// Instead, where given, is the stored object that o is an update of. If it is not
+// there any more, o is not stored: what it was updated from has been replaced, or
+// dropped for a reason.
+//
+// It returns [ErrReplaced], [ErrTooManyNames], [ErrVaryAny], or what the store
+// returns; o is not reachable then. All who admit to or drop from one store must use
+// the same locks.
+func Admit(s Store, locks *KeyLocks, o, instead *Object, names []string, sent Sent) error {
 	primary := o.Key
 	mu := locks.of(primary)
 	mu.Lock()
 	defer mu.Unlock()
 
+	if instead != nil {
+		there, err := s.Get(instead.Key, []byte(o.Parts))
+		if err != nil {
+			return err
+		}
+		if there == nil || there.ID != instead.ID || !there.Received.Equal(instead.Received) {
+			return ErrReplaced
+		}
+	}
 	last, err := s.Get(primary, []byte(o.Parts))
 	if err != nil {
 		return err
@@ -173,13 +191,16 @@ func put(s Store, index *Object, outdated []Key) error {
 	return s.Put(index)
 }
 
-// Drop removes whatever is stored under a primary key, with all its variants. Use
-// it and not [Store.Delete] where there may be variants: nothing that is being
-// admitted at the same time brings one of them back.
-func Drop(s Store, locks *KeyLocks, primary Key, parts []byte) error {
+// Drop removes what is stored at a key that [Select] returned for the primary one:
+// one variant, or, at the primary key itself, all there is. Use it and not
+// [Store.Delete]: nothing that is being admitted at the same time brings it back.
+func Drop(s Store, locks *KeyLocks, primary, at Key, parts []byte) error {
 	mu := locks.of(primary)
 	mu.Lock()
 	defer mu.Unlock()
+	if at != primary {
+		return s.Delete(at)
+	}
 	o, err := s.Get(primary, parts)
 	// The index first: without it, no variant is reachable.
 	err = errors.Join(err, s.Delete(primary))

@@ -141,7 +141,7 @@ func TestVariantsModel(t *testing.T) {
 			for _, tag := range tags {
 				o.Tags = append(o.Tags, store.TagOf(store.TagName, tag))
 			}
-			err := store.Admit(s, locks, o, names, sent)
+			err := store.Admit(s, locks, o, nil, names, sent)
 			if refused := model.refuses(o); refused != errors.Is(err, store.ErrInvalidated) || !refused && err != nil {
 				t.Fatalf("Admit = %v; invalidated: %t", err, refused)
 			}
@@ -268,7 +268,7 @@ func TestSelectOfACollision(t *testing.T) {
 	vary, ja, en := []string{"Accept-Language"}, storetest.Sending("Accept-Language", "ja"), storetest.Sending("Accept-Language", "en")
 	o := storetest.Object("page", 10)
 	s.primary = o.Key
-	if err := store.Admit(s, &locks, o, vary, ja); err != nil {
+	if err := store.Admit(s, &locks, o, nil, vary, ja); err != nil {
 		t.Fatal(err)
 	}
 	s.found = o
@@ -292,7 +292,9 @@ func TestVariantsInAFailingStore(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	var locks store.KeyLocks
 	vary, ja, en := []string{"Accept-Language"}, storetest.Sending("Accept-Language", "ja"), storetest.Sending("Accept-Language", "en")
-	admit := func(sent store.Sent) error { return store.Admit(s, &locks, storetest.Object("page", 10), vary, sent) }
+	admit := func(sent store.Sent) error {
+		return store.Admit(s, &locks, storetest.Object("page", 10), nil, vary, sent)
+	}
 	s.primary = storetest.Object("page", 0).Key
 	isPrimary := func(want bool) func(store.Key) error {
 		return func(key store.Key) error {
@@ -345,7 +347,7 @@ func selection(tb testing.TB, variants int) (s store.Store, primary store.Key, p
 	page := storetest.Object("page", 0)
 	for i := range max(1, variants) {
 		sent = storetest.Sending("Accept-Language", fmt.Sprintf("l%d, en;q=0.5", i), "Accept-Encoding", "br, gzip, zstd")
-		if err := store.Admit(s, &locks, storetest.Object("page", 4096), names, sent); err != nil {
+		if err := store.Admit(s, &locks, storetest.Object("page", 4096), nil, names, sent); err != nil {
 			tb.Fatal(err)
 		}
 	}

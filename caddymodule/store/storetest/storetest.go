@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(limit int64) store.Store) {
 	t.Run("Invalidate", func(t *testing.T) { testInvalidate(t, open) })
 	t.Run("InvalidateUnderway", func(t *testing.T) { testInvalidateUnderway(t, open) })
 	t.Run("Variants", func(t *testing.T) { testVariants(t, open) })
+	t.Run("Updates", func(t *testing.T) { testUpdates(t, open) })
 	t.Run("VariantsUnderway", func(t *testing.T) { testVariantsUnderway(t, open) })
 	t.Run("Concurrency", func(t *testing.T) { testConcurrency(t, open) })
 	t.Run("CloseUnderway", func(t *testing.T) { testCloseUnderway(t, open) })

@@ -39,7 +39,7 @@ func startPages(t *testing.T, open func(limit int64) store.Store) *pages {
 func (p *pages) admit(sent store.Sent, names ...string) *store.Object {
 	p.t.Helper()
 	o := Object("page", 10)
-	if err := store.Admit(p.s, &p.locks, o, names, sent); err != nil {
+	if err := store.Admit(p.s, &p.locks, o, nil, names, sent); err != nil {
 		p.t.Fatalf("Admit: %v", err)
 	}
 	return o
@@ -153,10 +153,10 @@ func testVariants(t *testing.T, open func(limit int64) store.Store) {
 		for i := range names {
 			names[i] = fmt.Sprint("X-", i)
 		}
-		if err := store.Admit(p.s, &p.locks, Object("page", 20), names, ja); !errors.Is(err, store.ErrTooManyNames) {
+		if err := store.Admit(p.s, &p.locks, Object("page", 20), nil, names, ja); !errors.Is(err, store.ErrTooManyNames) {
 			t.Errorf("Admit with %d new names = %v, want ErrTooManyNames", len(names), err)
 		}
-		if err := store.Admit(p.s, &p.locks, Object("page", 20), []string{"Dnt", "*"}, ja); !errors.Is(err, store.ErrVaryAny) {
+		if err := store.Admit(p.s, &p.locks, Object("page", 20), nil, []string{"Dnt", "*"}, ja); !errors.Is(err, store.ErrVaryAny) {
 			t.Errorf("Admit with * = %v, want ErrVaryAny", err)
 		}
 		p.expect("what was there", ja, o, true)
@@ -168,7 +168,7 @@ func testVariants(t *testing.T, open func(limit int64) store.Store) {
 		long.KeepUntil = time.Now().Add(time.Hour)
 		primary := long.Key
 		for o, sent := range map[*store.Object]store.Sent{long: ja, short: en} {
-			if err := store.Admit(p.s, &p.locks, o, []string{"Accept-Language"}, sent); err != nil {
+			if err := store.Admit(p.s, &p.locks, o, nil, []string{"Accept-Language"}, sent); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -190,7 +190,7 @@ func testVariants(t *testing.T, open func(limit int64) store.Store) {
 		drop := func() {
 			t.Helper()
 			page := Object("page", 0)
-			if err := store.Drop(p.s, &p.locks, page.Key, []byte(page.Parts)); err != nil {
+			if err := store.Drop(p.s, &p.locks, page.Key, page.Key, []byte(page.Parts)); err != nil {
 				t.Fatal(err)
 			}
 			p.expect("dropped", ja, nil, false)
@@ -226,7 +226,7 @@ func testVariantsInvalidated(t *testing.T, p *pages) {
 	inJapanese, inEnglish, late := tagged("page", "x"), tagged("page", "y"), tagged("page", "y")
 	primary, vary := late.Key, []string{"Accept-Language"}
 	for o, sent := range map[*store.Object]store.Sent{inJapanese: ja, inEnglish: en} {
-		if err := store.Admit(p.s, &p.locks, o, vary, sent); err != nil {
+		if err := store.Admit(p.s, &p.locks, o, nil, vary, sent); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,7 +236,7 @@ func testVariantsInvalidated(t *testing.T, p *pages) {
 
 	invalidate(t, p.s, store.TagOf(store.TagURI, "page"), 2)
 	p.expect("the whole URI, RFC 9111 §4.4", en, nil, false)
-	if err := store.Admit(p.s, &p.locks, late, vary, en); !errors.Is(err, store.ErrInvalidated) {
+	if err := store.Admit(p.s, &p.locks, late, nil, vary, en); !errors.Is(err, store.ErrInvalidated) {
 		t.Errorf("Admit of what was requested before = %v, want ErrInvalidated", err)
 	}
 	p.expect("refused", en, nil, false)
@@ -244,7 +244,7 @@ func testVariantsInvalidated(t *testing.T, p *pages) {
 		t.Errorf("Stats = %+v, want nothing held", st)
 	}
 	late.Key, late.Requested = primary, time.Now().Add(time.Millisecond)
-	if err := store.Admit(p.s, &p.locks, late, vary, en); err != nil {
+	if err := store.Admit(p.s, &p.locks, late, nil, vary, en); err != nil {
 		t.Fatal(err)
 	}
 	p.expect("requested after", en, late, true)
@@ -281,7 +281,7 @@ func testVariantsUnderway(t *testing.T, open func(limit int64) store.Store) {
 		if i%97 == 0 {
 			names = []string{"Accept", "Dnt"}
 		}
-		if err := store.Admit(p.s, &p.locks, o, names, sent); err != nil && !errors.Is(err, store.ErrInvalidated) {
+		if err := store.Admit(p.s, &p.locks, o, nil, names, sent); err != nil && !errors.Is(err, store.ErrInvalidated) {
 			t.Errorf("Admit: %v", err)
 		}
 	}
@@ -296,7 +296,7 @@ func testVariantsUnderway(t *testing.T, open func(limit int64) store.Store) {
 						t.Errorf("Invalidate: %v", err)
 					}
 				case i%150 == 75:
-					if err := store.Drop(p.s, &p.locks, page.Key, []byte(page.Parts)); err != nil {
+					if err := store.Drop(p.s, &p.locks, page.Key, page.Key, []byte(page.Parts)); err != nil {
 						t.Errorf("Drop: %v", err)
 					}
 				case i%2 == 0:
@@ -327,5 +327,34 @@ func testVariantsUnderway(t *testing.T, open func(limit int64) store.Store) {
 		if !check(i) {
 			t.Errorf("variant %d is not there", i)
 		}
+	}
+}
+
+// testUpdates holds that an update is stored only in the place of what it updates.
+func testUpdates(t *testing.T, open func(limit int64) store.Store) {
+	p := startPages(t, open)
+	first, second := Object("page", 10), Object("page", 20)
+	update := Object("page", 30)
+	admit := func(o, instead *store.Object) error {
+		return store.Admit(p.s, &p.locks, o, instead, []string{"Dnt"}, Sending("Dnt", "1"))
+	}
+	for _, o := range []*store.Object{first, second} {
+		if err := admit(o, nil); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if err := admit(update, first); !errors.Is(err, store.ErrReplaced) {
+		p.t.Errorf("an update of what has been replaced: %v, want %v", err, store.ErrReplaced)
+	}
+	update = Object("page", 30)
+	primary := update.Key
+	if err := admit(update, second); err != nil {
+		p.t.Errorf("an update of what is stored: %v", err)
+	}
+	if err := store.Drop(p.s, &p.locks, primary, update.Key, []byte("page")); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := admit(Object("page", 40), update); !errors.Is(err, store.ErrReplaced) {
+		p.t.Errorf("an update of what has been dropped: %v, want %v", err, store.ErrReplaced)
 	}
 }
