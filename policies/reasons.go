@@ -211,7 +211,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonMemoryFull:              {"memory-full", InCache, "The memory for responses that are not yet judged is used up.", "design 3", "Raise fill_memory, or look at the origin's time."},
 	ReasonFillAborted:             {"fill-aborted", InCache, "The fill ended without an answer (time limit, reload, or the origin broke off).", "design 3", "Look at the origin; after a reload, nothing."},
 	ReasonOriginError:             {"origin-error", InCache, "The origin could not be reached or failed.", "RFC 5861 §4", "Look at the origin; stale_if_error serves visitors meanwhile."},
-	ReasonInvalidated:             {"invalidated", InCache, "The URL was changed by an unsafe request, or purged, while the response was under way.", "RFC 9111 §4.4", "Nothing: the next request fetches the new one."},
+	ReasonInvalidated:             {"invalidated", InCache, "The URL was changed by an unsafe request, purged or stored anew while the response was under way.", "RFC 9111 §4.4", "Nothing: the next request fetches the new one."},
 	ReasonValidationRequired:      {"validation-required", InCache, "The origin wants to be asked before each reuse, so a request cannot share the answer to another one.", "RFC 9111 §5.2.2.4", "Let the app give the response a lifetime."},
 	ReasonStoreFault:              {"store-fault", InFault, "The store failed; the request went to the origin.", "design 3", "Look at the error in the log."},
 	ReasonInternalFault:           {"internal-fault", InFault, "Cacheward met a fault of its own; the request went to the origin.", "design 3", "Report it, with the log line."},
