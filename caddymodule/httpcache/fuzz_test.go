@@ -133,9 +133,13 @@ func pardoned(r Reader, spoken string, status int) bool {
 		}
 		return n
 	}
-	return r.MustUnderstand && slices.Contains([]int{200, 204, 404}, status) &&
+	return r.MustUnderstand && slices.Contains(understood, status) &&
 		members("must-understand") > 0 && members("no-store") == strings.Count(spoken, "no-store")
 }
+
+// understood are the final statuses of RFC 9110 that say something of a resource and
+// can be stored whole (RFC 9110 §15, RFC 9111 §3).
+var understood = []int{200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501}
 
 // text is all lines of a field, in lower case.
 func text(h http.Header, name string) string { return strings.ToLower(strings.Join(h[name], "\n")) }
