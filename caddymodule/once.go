@@ -224,7 +224,11 @@ func (x *exchange) relays(reasons []policies.Reason, header http.Header) bool {
 	for _, reason := range reasons {
 		switch reason {
 		case policies.ReasonPrivate, policies.ReasonNoStore, policies.ReasonNoCache, policies.ReasonNotFresh,
-			policies.ReasonNotExplicit, policies.ReasonVaryStar, policies.ReasonOriginError, policies.ReasonRememberedRefusal:
+			policies.ReasonNotExplicit, policies.ReasonOriginError, policies.ReasonRememberedRefusal:
+		case policies.ReasonVaryStar:
+			if !httpcache.VaryAny(header) {
+				return false // it is damaged, and others may read it otherwise
+			}
 		case policies.ReasonAuthorization:
 			// Caches further on do not share it either, unless this lets them (RFC
 			// 9111 §3.5).

@@ -165,7 +165,8 @@ func (s rangeSpec) within(size int64) (r ByteRange, ok bool) {
 // parseRanges reads a range-set of bytes (RFC 9110 §14.1.1, §14.1.2) of at most
 // maxRanges members. Empty members do not count (§5.6.1.2).
 func parseRanges(set string) (specs []rangeSpec, ok bool) {
-	if strings.HasPrefix(set, " ") || strings.HasPrefix(set, "\t") {
+	// White space belongs to commas, not to the =.
+	if rest := strings.TrimLeft(set, " \t"); rest != set && !strings.HasPrefix(rest, ",") {
 		return nil, false
 	}
 	for member := range strings.SplitSeq(set, ",") {

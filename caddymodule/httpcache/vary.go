@@ -17,3 +17,20 @@ func AddVary(h http.Header, name string) {
 	}
 	h["Vary"] = append(h["Vary"], name)
 }
+
+// VaryAny reports whether the Vary of h is made of names and has a * among them: no
+// later request ever selects the response (RFC 9111 §4.1).
+func VaryAny(h http.Header) bool {
+	found := false
+	for _, line := range lines(h, "Vary") {
+		for member := range strings.SplitSeq(line, ",") {
+			switch member = strings.Trim(member, " \t"); {
+			case member == "*":
+				found = true
+			case tokenLength(member) != len(member):
+				return false
+			}
+		}
+	}
+	return found
+}

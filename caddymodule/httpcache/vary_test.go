@@ -30,3 +30,15 @@ func TestAddVary(t *testing.T) {
 		})
 	}
 }
+
+// TestVaryAny: RFC 9111 §4.1.
+func TestVaryAny(t *testing.T) {
+	for value, want := range map[string]bool{
+		"*": true, "Accept, *": true, " , * ,": true, "*, *": true,
+		"": false, "Accept": false, "@foo": false, "*, @foo": false, "X-\x00*": false,
+	} {
+		if got := VaryAny(http.Header{"vary": {value}}); got != want {
+			t.Errorf("%q: %t", value, got)
+		}
+	}
+}
