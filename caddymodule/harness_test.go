@@ -151,7 +151,7 @@ func (s *shared) waiting() int {
 func (s *shared) inFlight() int {
 	s.flights.mu.Lock()
 	defer s.flights.mu.Unlock()
-	return len(s.flights.byKey)
+	return len(s.flights.byKey) + s.flights.lone
 }
 
 // settled waits until no key is being judged: what was refused is then remembered
