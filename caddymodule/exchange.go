@@ -264,8 +264,13 @@ func originFailure(err error) error {
 // staleIfError says whether there is an object that may stand in for a failing
 // origin (RFC 5861 §4).
 func (x *exchange) staleIfError() bool {
-	return x.stale != nil && !x.stale.NeverStale && !x.stale.NoCache && !x.demands.NoCache &&
-		time.Now().Before(x.stale.Expires.Add(x.stale.StaleIfError))
+	if x.stale == nil || x.demands.NoCache {
+		return false
+	}
+	// One that is fresh still, but not as new as the request would have it, will do.
+	now := time.Now()
+	_, onError := x.stale.MayServeStale(now)
+	return onError || x.stale.Fresh(now)
 }
 
 // forbid tells caches further on to keep what is about to be written to themselves:

@@ -216,7 +216,7 @@ func (h *Handler) checkBody(j *job, fill *fill) []policies.Reason {
 	if reasons := gate.CheckTrailer(fill.writer.trailer(), h.gateRules(j, fill.received, true)); reasons != nil {
 		return reasons
 	}
-	unkeyed := append(j.parts.Forwarded(), j.host()...)
+	unkeyed := slices.Concat(j.parts.Forwarded(), j.host())
 	if len(unkeyed) > 0 && gate.Encoded(fill.writer.final) {
 		return []policies.Reason{policies.ReasonEncodingUnreadable} // they may be in there
 	}

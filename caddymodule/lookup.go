@@ -86,11 +86,12 @@ func (x *exchange) reuse(o *store.Object, now time.Time) reuse {
 		return reuseAfterValidation
 	case o.Fresh(now):
 		return reuseFresh
-	case o.NeverStale:
-		return reuseAfterValidation
-	case now.Before(o.Expires.Add(o.StaleWhileRevalidate)):
+	}
+	refreshing, _ := o.MayServeStale(now)
+	switch {
+	case refreshing:
 		return reuseWhileRefreshing
-	case d.HasMaxStale && -ttl <= d.MaxStale && !o.OnlyWindows:
+	case d.HasMaxStale && -ttl <= d.MaxStale && !o.NeverStale && !o.OnlyWindows:
 		return reuseStale
 	}
 	return reuseAfterValidation

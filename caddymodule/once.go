@@ -114,7 +114,9 @@ func (x *exchange) refused(j *job, fill *fill, reasons []policies.Reason) error 
 		return x.serve(x.stale, OutcomeStale)
 	}
 	dead := !fill.writer.wroteFinal && (reasons[0] == policies.ReasonOriginError || reasons[0] == policies.ReasonTruncated)
-	if !j.whole || j.validated(fill) || !fill.writer.wroteFinal && !dead {
+	// What is spooled loses its trailers (RFC 9110 §6.5).
+	trailers := fill.writer.final["Trailer"] != nil
+	if !j.whole || j.validated(fill) || trailers || !fill.writer.wroteFinal && !dead {
 		fill.leave()
 		return x.own(OutcomeFill, reasons...)
 	}

@@ -46,7 +46,7 @@ func (x *exchange) servedStatus(ttl time.Duration) httpcache.Status {
 	case OutcomeCollapsed:
 		s.Fwd, s.Collapsed = x.forward(), true
 	case OutcomeFill:
-		s.Fwd, s.FwdStatus, s.Stored = x.forward(), http.StatusOK, true
+		s.Fwd, s.FwdStatus, s.Stored = x.forward(), x.object.Status, true
 	case OutcomeRevalidated:
 		s.Fwd, s.FwdStatus = x.forward(), http.StatusNotModified
 	default:
