@@ -54,10 +54,15 @@ import (
 //		address       strip|forward [<reason>]
 //		request_directives obey|ignore
 //		vouch <reason> <fields...>
+//		inspect on|off [<reason>]
+//		ignore <reason> html|json|header <what> [<matching>]
+//		tolerate <reason> <detectors...>
+//		recheck <percent>%
 //		mode, ambiguous, identity as above
 //	}
 //
-// Lines with names may be repeated and add up; all others may be given once.
+// Lines with names, and those of ignore and tolerate, may be repeated and add up; all
+// others may be given once.
 func ParseTokens(tokens []Token) (*Policy, error) {
 	lines := lineReader{tokens: tokens}
 	statements := lines.block(nil, 0)
@@ -147,6 +152,10 @@ func (c *caddyReader) route(s statement, into *node) {
 		directive{"address", c.choice("address")},
 		directive{"request_directives", c.single("request_directives")},
 		directive{"vouch", c.vouch},
+		directive{"inspect", c.choice("inspect")},
+		directive{"ignore", c.ignore},
+		directive{"tolerate", c.tolerate},
+		directive{"recheck", c.single("recheck")},
 		directive{"mode", c.single("mode")},
 		directive{"ambiguous", c.single("ambiguous")},
 		directive{"identity", c.identity},

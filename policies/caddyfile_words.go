@@ -10,6 +10,7 @@ import (
 var (
 	inputVerbs  = []string{"key", "strip", "bypass", "deny", "others", "plain"}
 	headerVerbs = []string{"key", "strip", "bypass", "deny", "vary", "forward", "others"}
+	ignoreKinds = []string{"html", "json", "header"}
 )
 
 func textNode(t Token) *node { return &node{text: t.Text, pos: t.position()} }
@@ -161,5 +162,38 @@ func (c *caddyReader) choice(key string) func(statement, *node) {
 		c.set(object, "rule", s.position(), rule)
 		c.set(object, "reason", s.position(), textNode(s.words[2]))
 		c.set(into, key, s.position(), object)
+	}
+}
+
+// ignore reads the reason, where the difference is, and what both values match.
+func (c *caddyReader) ignore(s statement, into *node) {
+	if !c.plain(s) || !c.arguments(s, 3, 4, "a reason in quotes, one of html, json and header, the place, and perhaps a glob") {
+		return
+	}
+	kind := s.words[2]
+	if !slices.Contains(ignoreKinds, kind.Text) {
+		c.fault(kind.position(), fmt.Sprintf("unknown word %q in ignore", kind.Text), suggest(kind.Text, ignoreKinds))
+		return
+	}
+	place := &node{kind: mapping, pos: s.position()}
+	c.set(place, "reason", s.position(), textNode(s.words[1]))
+	c.set(place, kind.Text, s.position(), textNode(s.words[3]))
+	if len(s.words) == 5 {
+		c.set(place, "matching", s.position(), textNode(s.words[4]))
+	}
+	into.child("ignore", sequence, s.position()).add(place)
+}
+
+// tolerate reads the reason and the ids of detectors, each of which has it.
+func (c *caddyReader) tolerate(s statement, into *node) {
+	if !c.plain(s) || !c.arguments(s, 2, len(s.words), "a reason in quotes and one or more detectors") {
+		return
+	}
+	list := into.child("tolerate", sequence, s.position())
+	for _, id := range s.words[2:] {
+		one := &node{kind: mapping, pos: id.position()}
+		c.set(one, "reason", s.position(), textNode(s.words[1]))
+		c.set(one, "detector", id.position(), textNode(id))
+		list.add(one)
 	}
 }

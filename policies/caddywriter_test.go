@@ -103,6 +103,8 @@ func (w *caddyWriter) route(r *Route) {
 	if v := r.Vouch; v != nil {
 		w.write(append([]string{"vouch", v.Reason}, v.Fields...)...)
 	}
+	w.choice("inspect", r.Inspect)
+	w.inspected(r)
 	w.optional("mode", string(r.Mode))
 	w.optional("ambiguous", string(r.Ambiguous))
 	w.identity(r.Identity)
@@ -193,5 +195,27 @@ func (w *caddyWriter) choice(word string, c *Choice) {
 		w.write(word, c.Rule)
 	default:
 		w.write(word, c.Rule, c.Reason)
+	}
+}
+
+// inspected writes what is ignored and tolerated, and how often it is rechecked.
+func (w *caddyWriter) inspected(r *Route) {
+	for _, h := range r.Ignore {
+		for _, kind := range [][2]string{{"html", h.HTML}, {"json", h.JSON}, {"header", h.Header}} {
+			if kind[1] == "" {
+				continue
+			}
+			words := []string{"ignore", h.Reason, kind[0], kind[1]}
+			if h.Matching != "" {
+				words = append(words, h.Matching)
+			}
+			w.write(words...)
+		}
+	}
+	for _, t := range r.Tolerate {
+		w.write("tolerate", t.Reason, t.Detector)
+	}
+	if r.Recheck != 0 {
+		w.write("recheck", r.Recheck.String())
 	}
 }

@@ -58,6 +58,14 @@ type Rule struct {
 	// Relay: what the origin says to caches further on passes unchanged. Downstream
 	// is not nil then. Off wherever Downstream would be nil.
 	Relay bool
+	// InspectBody: bodies are decoded and looked into. Off, what is in them and how
+	// they are coded is no reason to refuse.
+	InspectBody bool
+	// Harmless is where two answers may differ, as declared. Not to be changed.
+	Harmless []Harmless
+	// Recheck is the share of hits, from 0 to 1, after which the origin is asked in
+	// the background whether the object is still what everybody gets. 0: none.
+	Recheck float64
 	// Digest changes with anything that changes what the rule keys, admits or
 	// serves. It is part of every key, so what another policy admitted is
 	// unreachable from the moment this one is in force.
@@ -74,6 +82,7 @@ type Rule struct {
 	headers         *headerTable
 	varyOn          []string
 	vouched         []string // canonical names
+	tolerated       []string // ids of detectors
 }
 
 // DefaultRule is the name of the rule for requests that no route matches.
@@ -142,6 +151,9 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rul
 		Downstream:     route.Downstream,
 		Relay:          relays(route),
 		ObeyRequest:    route.Cache.Kind == CacheOrigin,
+		InspectBody:    inspects(route),
+		Harmless:       route.Ignore,
+		Recheck:        float64(route.Recheck),
 		never:          ReasonRouteNever,
 		hosts:          hosts,
 	}
@@ -151,6 +163,9 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rul
 	}
 	r.Digest = digest
 	r.Space = space + "\x00" + digest
+	for _, t := range route.Tolerate {
+		r.tolerated = append(r.tolerated, t.Detector)
+	}
 	others := Bypass
 	if route.Cache.Kind == CacheOrigin {
 		others = Key // RFC 9111: the whole URI is the key
@@ -202,6 +217,9 @@ func corroborates(route *Route) bool {
 	return route.Cache.Kind == CacheTTL
 }
 
+// inspects: bodies are looked into unless the route says, with a reason, not to.
+func inspects(route *Route) bool { return route.Inspect == nil || route.Inspect.Rule != InspectOff }
+
 func inputMatcher(kind listKind, in *Inputs, others Verb) *matcher {
 	if in == nil {
 		return newMatcher(kind, others)
@@ -236,7 +254,7 @@ func ruleDigest(effective *Route) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("digest of route %q: %w", effective.Name, err)
 	}
-	b = fmt.Appendf(b, "|lists %d|builtin %d|key %d", ListVersion(), builtinVersion, keyVersion)
+	b = fmt.Appendf(b, "|lists %d|builtin %d|key %d|detectors %d", ListVersion(), builtinVersion, keyVersion, DetectorVersion())
 	sum := blake3.Sum256(b)
 	return hex.EncodeToString(sum[:16]), nil
 }
@@ -262,6 +280,9 @@ func (r *Rule) Varies(header string) bool {
 // Vouches says whether the route vouches for a response field, by its canonical
 // name: it is then no reason to refuse a response, and stored with it.
 func (r *Rule) Vouches(field string) bool { return slices.Contains(r.vouched, field) }
+
+// Tolerates says whether the route turned off the detector with the id.
+func (r *Rule) Tolerates(detector string) bool { return slices.Contains(r.tolerated, detector) }
 
 // VaryOn names the request headers that are in the key. Caches downstream of a
 // stored response must tell requests apart by them as well.

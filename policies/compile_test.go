@@ -37,6 +37,10 @@ func filled() Route {
 		Address:           &Choice{Rule: AddressForward, Reason: "why"},
 		RequestDirectives: Obey,
 		Vouch:             &Vouch{Fields: []string{"Refresh"}, Reason: "why"},
+		Inspect:           &Choice{Rule: InspectOff, Reason: "why"},
+		Ignore:            []Harmless{{HTML: "time", JSON: "$.at", Header: "X-Node", Matching: "a*", Reason: "why"}},
+		Tolerate:          []Tolerance{{Detector: "jwt", Reason: "why"}},
+		Recheck:           0.5,
 
 		Identity: &Identity{Cookies: []string{"session"}, Headers: []string{"X-Person"}},
 	}
@@ -117,6 +121,8 @@ func mutate(t *testing.T, v reflect.Value, path string, left *int) string {
 			return change(left, path, func() { v.SetString(string(CacheOrigin)) })
 		}
 		return change(left, path, func() { v.SetString(v.String() + "x") })
+	case reflect.Float64:
+		return change(left, path, func() { v.SetFloat(v.Float() / 2) })
 	case reflect.Int64:
 		return change(left, path, func() { v.SetInt(v.Int() + int64(time.Millisecond)) })
 	}

@@ -53,6 +53,10 @@ func (d *decoder) route(n *node, path string) Route {
 		member{"address", d.choice(&r.Address, "strip or forward")},
 		member{"request_directives", word(d, &r.RequestDirectives, "obey or ignore")},
 		member{"vouch", d.vouch(&r.Vouch)},
+		member{"inspect", d.choice(&r.Inspect, "on or off")},
+		member{"ignore", d.ignore(&r.Ignore)},
+		member{"tolerate", d.tolerate(&r.Tolerate)},
+		member{"recheck", d.share(&r.Recheck)},
 		member{"mode", word(d, &r.Mode, "a mode")},
 		member{"ambiguous", word(d, &r.Ambiguous, "bypass or deny")},
 		member{"identity", d.identity(&r.Identity)},
@@ -280,6 +284,53 @@ func (d *decoder) vouch(into **Vouch) reader {
 			member{"fields", d.words(&v.Fields, "field name")},
 			member{"reason", word(d, &v.Reason, "a reason")},
 		)
+	}
+}
+
+// ignore reads a list of declared differences.
+func (d *decoder) ignore(into *[]Harmless) reader {
+	return func(n *node, path string) {
+		each(d, n, path, "a list of places that may differ", func(item *node, path string) {
+			var h Harmless
+			d.object(item, path, "html, json or header, matching and reason",
+				member{"html", word(d, &h.HTML, "a place in HTML")},
+				member{"json", word(d, &h.JSON, "a path of JSON")},
+				member{"header", word(d, &h.Header, "a field name")},
+				member{"matching", word(d, &h.Matching, "a glob")},
+				member{"reason", word(d, &h.Reason, "a reason")},
+			)
+			*into = append(*into, h)
+		})
+	}
+}
+
+// tolerate reads a list of detectors and the reasons.
+func (d *decoder) tolerate(into *[]Tolerance) reader {
+	return func(n *node, path string) {
+		each(d, n, path, "a list of detectors", func(item *node, path string) {
+			var t Tolerance
+			d.object(item, path, "detector and reason",
+				member{"detector", word(d, &t.Detector, "the id of a detector")},
+				member{"reason", word(d, &t.Reason, "a reason")},
+			)
+			*into = append(*into, t)
+		})
+	}
+}
+
+// share reads a part of a whole.
+func (d *decoder) share(into *Share) reader {
+	return func(n *node, path string) {
+		if n.kind != scalar || n.form != formText {
+			d.expected(n, path, "a share such as 1%")
+			return
+		}
+		value, err := ParseShare(n.text)
+		if err != nil {
+			d.fault(n.pos, path, err.Error(), "")
+			return
+		}
+		*into = value
 	}
 }
 

@@ -90,7 +90,41 @@ func drawRoute(t *rapid.T, name string) Route {
 	if r.Cache.Kind == CacheOrigin {
 		drawOrigin(t, &r, reason, keyedCookies)
 	}
+	drawInspected(t, &r, reason)
 	return r
+}
+
+// drawInspected draws what is looked for in bodies, and what is not.
+func drawInspected(t *rapid.T, r *Route, reason string) {
+	switch rapid.IntRange(0, 2).Draw(t, "inspect") {
+	case 1:
+		r.Inspect = &Choice{Rule: InspectOn}
+	case 2:
+		r.Inspect = &Choice{Rule: InspectOff, Reason: reason}
+	}
+	if rapid.Bool().Draw(t, "recheck") {
+		r.Recheck = Share(float64(rapid.IntRange(1, shareUnit).Draw(t, "units")) / shareUnit)
+	}
+	if corroborates(r) || r.Recheck != 0 {
+		for i, h := range []Harmless{
+			{HTML: "comment", Matching: "generated at *"},
+			{HTML: "meta[name=generated] content"},
+			{HTML: "span#stamp", Matching: "*"},
+			{JSON: "$.items[*]['rendered at'][0]"},
+			{Header: "X-Node", Matching: "web-??"},
+			{Header: "x-build"},
+		} {
+			if rapid.Bool().Draw(t, fmt.Sprint("ignore ", i)) {
+				h.Reason = reason
+				r.Ignore = append(r.Ignore, h)
+			}
+		}
+	}
+	if inspects(r) {
+		for _, id := range drawSome(t, DetectorIDs()[:3]) {
+			r.Tolerate = append(r.Tolerate, Tolerance{Detector: id, Reason: reason})
+		}
+	}
 }
 
 // drawOrigin draws what is for cache: origin routes only.

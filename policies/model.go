@@ -105,6 +105,21 @@ type Route struct {
 	// admission once only.
 	Vouch *Vouch `json:"vouch,omitempty"`
 
+	// Inspect is on (bodies are decoded and looked into; the default) or off (what
+	// the origin sends is believed to be the same for everybody, whatever is in it
+	// and however it is coded). Off needs a reason.
+	Inspect *Choice `json:"inspect,omitempty"`
+
+	// Ignore declares where two answers of the origin may differ and yet be the same.
+	Ignore []Harmless `json:"ignore,omitempty"`
+
+	// Tolerate turns detectors of state in the body off.
+	Tolerate []Tolerance `json:"tolerate,omitempty"`
+
+	// Recheck is the share of hits after which the origin is asked in the background
+	// whether the stored response is still what everybody gets. Default: none.
+	Recheck Share `json:"recheck,omitempty"`
+
 	// Mode, Ambiguous and Identity replace the policy's own on this route.
 	Mode      Mode      `json:"mode,omitempty"`
 	Ambiguous Verb      `json:"ambiguous,omitempty"`
@@ -286,6 +301,33 @@ type Vouch struct {
 	// Reason says how the operator knows. Required.
 	Reason string `json:"reason,omitempty"`
 }
+
+// Harmless declares a harmless difference: a place that may differ between two answers
+// which are the same otherwise. Exactly one of HTML, JSON and Header is given. What is
+// stored is always the canonical fill; a place that shows a value of the visitor's own
+// request is a refusal all the same.
+type Harmless struct {
+	// HTML selects comments ("comment"), an attribute ("meta[name=generated] content",
+	// "time datetime") or an element's text ("span#stamp").
+	HTML string `json:"html,omitempty"`
+	// JSON is the path of a member in a JSON body: $.server_time, $.items[*].ts.
+	JSON string `json:"json,omitempty"`
+	// Header is the name of a response field, case-insensitive.
+	Header string `json:"header,omitempty"`
+	// Matching is a glob that the value must match, in both answers. Default: *.
+	Matching string `json:"matching,omitempty"`
+	// Reason says why the difference is harmless. Required.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Tolerance turns one detector off, by its id, and says why. The reason is required.
+type Tolerance struct {
+	Detector string `json:"detector,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Share is a part of a whole, from 0 to 1. It is spelled in percent: "1%", "0.5%".
+type Share float64
 
 // Downstream permits caches between Cacheward and the visitor to store admitted
 // objects. It is spelled as its TTL alone when the profile is generic, and as the

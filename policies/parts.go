@@ -153,8 +153,9 @@ type Canonical struct {
 // What every canonical request says of itself. An origin that chooses by these
 // sees one and the same visitor at every fill.
 const (
-	canonicalUserAgent = "Cacheward"
-	canonicalAccept    = "*/*"
+	// FillUserAgent is the User-Agent of every canonical request.
+	FillUserAgent   = "Cacheward"
+	canonicalAccept = "*/*"
 	// The store holds identity bytes; they are compressed on their way out.
 	canonicalEncoding = "identity"
 )
@@ -174,7 +175,7 @@ func (p *Parts) Canonical() Canonical {
 		Root:         p.Root,
 		FileSystem:   p.FileSystem,
 		Header: http.Header{
-			"User-Agent":      {canonicalUserAgent},
+			"User-Agent":      {FillUserAgent},
 			"Accept":          {canonicalAccept},
 			"Accept-Encoding": {canonicalEncoding},
 		},

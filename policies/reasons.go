@@ -85,6 +85,8 @@ const (
 	// the body of the response.
 	ReasonDivergent
 	ReasonReflectsInput
+	ReasonStateInBody
+	ReasonInspectionIncomplete
 	ReasonTruncated
 	ReasonTooLarge
 
@@ -194,13 +196,15 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonNotExplicit:             {"not-explicit", InResponse, "The route leaves it to the origin, and the origin did not say for how long the response may be shared.", "RFC 9111 §3", "Let the app send Cache-Control: public, max-age=…, or give the route a duration."},
 	ReasonNotFresh:                {"not-fresh", InResponse, "The origin allows the response no time in a shared cache.", "RFC 9111 §4.2", "Nothing, if that is meant."},
 	ReasonTypeContradicts:         {"content-type-contradicts", InResponse, "The content type does not fit the extension in the path (HTML or JSON under .css, .js, .png …).", "attacks 8.1", "Answer 404 for paths that do not exist."},
-	ReasonEncodingUnreadable:      {"encoding-unreadable", InResponse, "The body has a content coding that was not asked for and cannot be decoded.", "attacks 2.3", "Send identity, gzip, deflate, br or zstd."},
+	ReasonEncodingUnreadable:      {"encoding-unreadable", InResponse, "The body has a content coding that cannot be decoded (unknown, broken, a bomb), or one that was not asked for and may not be undone (no-transform).", "attacks 2.3", "Send identity, gzip, deflate, br or zstd; or inspect: off, with a reason."},
 	ReasonIncremental:             {"incremental", InResponse, "The response is a stream, is partial (206) or announces trailers.", "RFC 9111 §3.3", "Nothing: it is not a whole, shareable response."},
 	ReasonRedirectWithoutLocation: {"redirect-without-location", InResponse, "A redirect has no Location.", "attacks 16", "Correct the app."},
 	ReasonTagsTooMany:             {"tags-too-many", InResponse, "The response has more tags, or longer ones, than are indexed: what cannot be purged must not be shared.", "attacks 20", "Let the app send at most 1000 tags of at most 1024 bytes."},
 	ReasonValidatorMismatch:       {"validator-mismatch", InResponse, "The origin answered 304 with another validator than it was asked about, so it is not known which version it means.", "RFC 9111 §4.3.4", "Let the app send the ETag of the version that it compared."},
 	ReasonDivergent:               {"divergent", InBody, "Two answers of the origin differed: something in the page is made for one visitor or one request.", "design 3", "See the record: it names the place. Move that state out of the page."},
 	ReasonReflectsInput:           {"reflects-input", InBody, "A value of this visitor's request that is not in the key occurs in the response.", "design 5", "Let the page not repeat it, or key the input."},
+	ReasonStateInBody:             {"state-in-body", InBody, "The body has a mark of per-visitor state: a CSRF field, a session id in a link, a user object … The record names the detector.", "design 5", "Move that state out of the page, corroborate the route, or tolerate the detector, with a reason."},
+	ReasonInspectionIncomplete:    {"inspection-incomplete", InBody, "The body could not be looked into to its end within the bounds: it is full of what looks like the beginning of a mark.", "design 3", "Corroborate the route; or inspect: off, with a reason."},
 	ReasonTruncated:               {"truncated", InBody, "The response was not complete.", "RFC 9112 §8", "Look at the origin: it broke off."},
 	ReasonTooLarge:                {"too-large", InBody, "The body is larger than an object may be.", "design 3", "Raise max_object, or let large files be served past Cacheward."},
 	ReasonRememberedRefusal:       {"remembered-refusal", InCache, "A response for this key was refused a moment ago, so nobody waits for another.", "design 3", "Look for the record of the refusal itself."},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,7 +71,7 @@ func TestReferenceIsComplete(t *testing.T) {
 	text := reference(t)
 	for section, model := range map[string]any{
 		"The policy": Policy{}, "Identity": Identity{}, "Routes": Route{}, "Match": Match{}, "Params and cookies": Inputs{},
-		"Headers": HeaderInputs{}, "Downstream": Downstream{}, "Targeted": Targeted{}, "Vouch": Vouch{},
+		"Headers": HeaderInputs{}, "Downstream": Downstream{}, "Targeted": Targeted{}, "Vouch": Vouch{}, "Ignore": Harmless{}, "Tolerate": Tolerance{},
 	} {
 		_, body, ok := strings.Cut(text, "\n## "+section+"\n")
 		if !ok {
@@ -94,6 +95,10 @@ func TestReferenceGenerated(t *testing.T) {
 		{"lists", listsTable()},
 		{"headers", headersTable()},
 		{"reasons", reasonsTable()},
+		{"harmless", harmlessTable()},
+		{"detectors", detectorsTable()},
+		{"classes", classesTable()},
+		{"shapes", shapesTable()},
 	} {
 		begin, end := "<!-- begin generated: "+part.name+" -->\n", "<!-- end generated: "+part.name+" -->"
 		before, rest, ok1 := strings.Cut(text, begin)
@@ -145,6 +150,51 @@ func reasonsTable() string {
 	for _, r := range AllReasons() {
 		info := r.Info()
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", info.Code, info.Class, cell(info.Sentence), cell(info.Reference), cell(info.Advice))
+	}
+	return b.String()
+}
+
+func harmlessTable() string {
+	var b strings.Builder
+	table := func(head string, refused []refusedNames) {
+		fmt.Fprintf(&b, "| %s | why nobody can declare them |\n| --- | --- |\n", head)
+		for _, r := range refused {
+			fmt.Fprintf(&b, "| %s | %s |\n", cell(strings.Join(r.names, ", ")), cell(r.why))
+		}
+		b.WriteString("\n")
+	}
+	table("HTML elements", refusedElements)
+	table("HTML attributes", refusedAttributes)
+	table("response fields", slices.Concat(unvouchable, refusedFields))
+	fmt.Fprintf(&b, "Names with one of these words: %s; or in which one of these occurs: %s. The words of a name are parted by what is no letter and by\n"+
+		"capitals (`lead_id`, `leadId`). The ids of a request (%s before id) are nobody's.\n",
+		strings.Join(personalWords, ", "), strings.Join(personalParts, ", "), strings.Join(requestWords, ", "))
+	return b.String()
+}
+
+func detectorsTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Version %d.\n\n| detector | what it finds | whose | what to do |\n| --- | --- | --- | --- |\n", DetectorVersion())
+	for _, d := range Detectors() {
+		fmt.Fprintf(&b, "| `%s` | %s | [%s](%s) | %s |\n", d.ID, cell(d.Finds), cell(d.Framework), d.Source, cell(d.Advice))
+	}
+	return b.String()
+}
+
+func classesTable() string {
+	var b strings.Builder
+	b.WriteString("| class | what it is | what to do |\n| --- | --- | --- |\n")
+	for _, c := range AllClasses() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Class, cell(c.Sentence), cell(c.Advice))
+	}
+	return b.String()
+}
+
+func shapesTable() string {
+	var b strings.Builder
+	b.WriteString("| shape | what it is |\n| --- | --- |\n")
+	for _, s := range AllShapes() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", s.Shape, cell(s.Sentence))
 	}
 	return b.String()
 }

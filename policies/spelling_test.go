@@ -208,6 +208,18 @@ var mistakes = []func(*Route){
 		r.Cache, r.Admission = Cache{Kind: CacheOrigin}, &Choice{Rule: Corroborated}
 		r.Vouch = &Vouch{Fields: []string{"Refresh"}, Reason: "why"}
 	},
+	func(r *Route) { r.Inspect = &Choice{Rule: InspectOff} },
+	func(r *Route) { r.Inspect = &Choice{Rule: "of", Reason: "why"} },
+	func(r *Route) { r.Ignore = []Harmless{{HTML: "comment", Reason: "why"}} },
+	func(r *Route) { r.Ignore = []Harmless{{JSON: "$.lead_id", Reason: "why"}} },
+	func(r *Route) { r.Ignore = []Harmless{{Header: "Vary", Matching: "*", Reason: " "}} },
+	func(r *Route) { r.Tolerate = []Tolerance{{Detector: "no-such-detector", Reason: "why"}} },
+	func(r *Route) { r.Tolerate = []Tolerance{{Detector: DetectorIDs()[0], Reason: " "}} },
+	func(r *Route) { r.Cache, r.Recheck = Cache{Kind: CacheNever}, 0.01 },
+	func(r *Route) {
+		r.Inspect = &Choice{Rule: InspectOff, Reason: "why"}
+		r.Tolerate = []Tolerance{{Detector: DetectorIDs()[0], Reason: "why"}}
+	},
 	func(r *Route) {
 		r.Cache, r.Downstream = Cache{Kind: CacheTTL, TTL: Duration(1e9)}, &Downstream{Profile: ProfileOrigin}
 	},

@@ -122,4 +122,8 @@ func (s section) route(r *Route, inherited *Identity) {
 	s.authorization(r, inherited)
 	s.address(r)
 	s.vouch(r)
+	s.inspect(r)
+	s.ignore(r)
+	s.tolerate(r)
+	s.recheck(r.Recheck)
 }

@@ -165,4 +165,8 @@ func (s section) never(r *Route) {
 	contradicts("address", r.Address != nil)
 	contradicts("request_directives", r.RequestDirectives != "")
 	contradicts("vouch", r.Vouch != nil)
+	contradicts("inspect", r.Inspect != nil)
+	contradicts("ignore", len(r.Ignore) > 0)
+	contradicts("tolerate", len(r.Tolerate) > 0)
+	contradicts("recheck", r.Recheck != 0)
 }
