@@ -17,14 +17,10 @@ import (
 // its lifetime. It saves the body, not the question.
 const keepForValidation = 24 * time.Hour
 
-// admit makes the fill an object and publishes it.
+// admit makes the fill, which has passed, an object and publishes it.
 func (h *Handler) admit(j *job, f *flight, fill *fill) {
-	body, whole := fill.spool.body()
-	if !whole {
-		f.land(nil, policies.ReasonTruncated)
-		return
-	}
-	o := h.newObject(j, fill, fill.writer.status, fill.writer.final, bytes.Clone(body))
+	body := fill.opened.stored
+	o := h.newObject(j, fill, fill.writer.status, fill.opened.header, bytes.Clone(body))
 	if h.put(j, f, fill, o, nil, fill.writer.final) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventStore, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(body))})
 		f.land(o)
@@ -49,6 +45,9 @@ func (h *Handler) freshen(j *job, f *flight, fill *fill) {
 func (h *Handler) freshened(j *job, fill *fill) http.Header {
 	stored := j.stale.Header.Header()
 	head := httpcache.Freshen(stored, fill.writer.final, j.rule.Vouches)
+	if tag := stored.Get("Etag"); tag != "" && tag == httpcache.WeakTag(head.Get("Etag")) {
+		head["Etag"] = []string{tag} // what is stored is that without its coding
+	}
 	if _, dated := fill.writer.final["Date"]; !dated {
 		head["Date"] = []string{fill.received.UTC().Format(http.TimeFormat)}
 	}
@@ -67,8 +66,8 @@ func (h *Handler) freshened(j *job, fill *fill) http.Header {
 // §4.3.5). It never makes one.
 func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
 	o := j.stale
-	if o == nil || fill.writer.status != o.Status {
-		return
+	if o == nil || fill.writer.status != o.Status || j.rule.InspectBody && gate.Encoded(fill.writer.final) {
+		return // of a coding of its content, which is not stored
 	}
 	if !j.updates(fill) {
 		h.forget(j)
@@ -105,6 +104,7 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 	case err == nil:
 		h.shared.refusals.Forget(j.lane)
 		h.shared.suspensions.Admitted(j.rule.Space)
+		h.shared.admissions.Admitted(j.key, o.ID)
 		return true
 	case errors.Is(err, store.ErrInvalidated), errors.Is(err, store.ErrReplaced):
 		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonInvalidated})

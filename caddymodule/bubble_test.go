@@ -52,6 +52,9 @@ func newBubble(t *testing.T, policy string, l Limits) *bubble {
 	if h.policy, err = policies.Compile(parsed, "bubble"); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.provisionHarmless(); err != nil {
+		t.Fatal(err)
+	}
 	if h.shared, err = newShared(&Memory{Size: 64 << 20}); err != nil {
 		t.Fatal(err)
 	}

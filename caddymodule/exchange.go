@@ -56,6 +56,7 @@ type exchange struct {
 	event      audit.Event
 	outcome    Outcome
 	reasons    []policies.Reason
+	findings   findings
 	object     *store.Object
 	fill       string // ID of the object that the fill may become
 	status     int
@@ -166,7 +167,7 @@ func serverOf(r *http.Request) *caddyhttp.Server {
 // own gives the visitor the origin's answer to their own, untouched request.
 func (x *exchange) own(outcome Outcome, reasons ...policies.Reason) error {
 	x.ownPhase(outcome, reasons)
-	return x.answer(0, nil)
+	return x.answer(nil, nil)
 }
 
 func (x *exchange) ownPhase(outcome Outcome, reasons []policies.Reason) {
@@ -175,9 +176,9 @@ func (x *exchange) ownPhase(outcome Outcome, reasons []policies.Reason) {
 }
 
 // answer sends the visitor's request on and their answer back. deliver, where
-// given, is told what the answer was, whatever happens, with that many of its bytes
-// at most.
-func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
+// given, is told what the answer was, whatever happens, with as many of its bytes as
+// there is memory for.
+func (x *exchange) answer(kept *claim, deliver func(ownAnswer)) error {
 	ow := &ownWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
 		cache:                 x.cacheStatus(),
@@ -196,9 +197,12 @@ func (x *exchange) answer(keep int64, deliver func(ownAnswer)) error {
 	returned := false
 	if deliver != nil {
 		ow.watch = newWatch(gate.Limits{
-			Keep:    keep,
+			Keep:    kept.bytes.Load(),
+			More:    kept.more,
 			Decoded: x.h.limits.maxObject,
 			Ratio:   maxRatio,
+			Time:    decodeTime,
+			Opaque:  !x.rule.InspectBody,
 		})
 		// A panic from below (http.ErrAbortHandler) goes on up to net/http, so
 		// that the visitor sees the broken transfer; but first the watch ends.

@@ -50,6 +50,11 @@ type fill struct {
 	received time.Time
 	err      error
 
+	// What the judge makes of it; nobody else looks.
+	opened   *opened         // the body, decoded; nil until it has passed
+	sought   []*gate.Needles // what was sent without being keyed
+	findings []finding
+
 	// interim are the 1xx responses, for the visitor who caused the fill. Nil where
 	// there is none.
 	interim chan interim

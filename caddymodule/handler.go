@@ -58,6 +58,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		switch x.reuse(object, x.clock()) {
 		case reuseFresh:
+			if x.sampled() {
+				h.recheck(x.job(), object)
+			}
 			return x.serve(object, OutcomeHit)
 		case reuseStale:
 			return x.serve(object, OutcomeStale)
@@ -186,9 +189,11 @@ func (x *exchange) observe() error {
 	x.outcome, x.reasons = OutcomeObserve, x.verdict.Reasons
 	x.event = audit.EventBypass
 	x.to(own)
-	rec := &observer{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w}, x: x}
-	err := x.next.ServeHTTP(rec, x.r)
-	x.status = rec.status
+	o := newObserver(x)
+	defer o.end()
+	err := x.next.ServeHTTP(o, x.r)
+	o.look()
+	x.status = o.status
 	x.to(answered)
 	return err
 }

@@ -179,16 +179,12 @@ func (j *job) authorized() bool {
 	return false
 }
 
-// host is the visitor's address as a response might repeat it.
-func (j *job) host() []policies.Field {
-	if j.address == "" {
-		return nil
+// hostOf is an address as a response might repeat it: without its port.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
 	}
-	host, _, err := net.SplitHostPort(j.address)
-	if err != nil {
-		host = j.address
-	}
-	return []policies.Field{{Name: "X-Forwarded-For", Value: host}}
+	return address
 }
 
 // updates says whether the fill speaks of the stored response rather than being one:

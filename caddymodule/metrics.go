@@ -16,7 +16,13 @@ type metrics struct {
 	refusals *prometheus.CounterVec
 	fills    *prometheus.CounterVec
 	faults   *prometheus.CounterVec
-	store    storeCollector
+
+	divergences *prometheus.CounterVec
+	markers     *prometheus.CounterVec
+	withdrawn   *prometheus.CounterVec
+	rechecks    *prometheus.CounterVec
+
+	store storeCollector
 }
 
 const subsystem = "cacheward"
@@ -38,6 +44,22 @@ var processMetrics = &metrics{
 		Namespace: "caddy", Subsystem: subsystem, Name: "faults_total",
 		Help: "Faults of Cacheward's own, by reason. The requests went to the origin.",
 	}, []string{"reason"}),
+	divergences: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: subsystem, Name: "divergences_total",
+		Help: "Pairs of answers of the origin that differed, by route and class of the difference.",
+	}, []string{"route", "class"}),
+	markers: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: subsystem, Name: "markers_total",
+		Help: "Marks of per-visitor state in the bodies of fills, by route and detector.",
+	}, []string{"route", "detector"}),
+	withdrawn: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: subsystem, Name: "withdrawn_total",
+		Help: "Pages that had been admitted and turned out to be shareable no more, by route.",
+	}, []string{"route"}),
+	rechecks: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: subsystem, Name: "rechecks_total",
+		Help: "Stored responses that were held against the origin after a hit, by route and result: same, changed, withdrawn or failed.",
+	}, []string{"route", "result"}),
 	store: storeCollector{
 		objects:   prometheus.NewDesc("caddy_cacheward_store_objects", "Objects stored.", []string{"store"}, nil),
 		bytes:     prometheus.NewDesc("caddy_cacheward_store_bytes", "Bytes that stored objects take.", []string{"store"}, nil),
@@ -50,7 +72,7 @@ func registerMetrics(registry *prometheus.Registry) (*metrics, error) {
 	if registry == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.refusals, m.fills, m.faults, m.store} {
+	for _, c := range []prometheus.Collector{m.requests, m.refusals, m.fills, m.faults, m.divergences, m.markers, m.withdrawn, m.rechecks, m.store} {
 		// The second handler of one config finds them there already.
 		if err := registry.Register(c); err != nil {
 			if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); !ok {

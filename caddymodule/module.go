@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate/harmless"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
@@ -79,6 +81,9 @@ type Handler struct {
 	metrics   *metrics
 	placed    *atomic.Pointer[place]
 	workers   *workers
+	events    events
+	// harmless are the declared harmless differences, of the rules that have some.
+	harmless map[*policies.Rule]*harmless.Set
 }
 
 // Limits bounds what fills may take. Reaching a bound is a reason in the record,
@@ -147,6 +152,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.policy, err = policies.Compile(policy, space); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
+	if err := h.provisionHarmless(); err != nil {
+		return err
+	}
+	if err := h.provisionEvents(ctx); err != nil {
+		return err
+	}
 	if err := h.openShared(ctx); err != nil {
 		return err
 	}
@@ -158,6 +169,29 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		options.Serves = h.Audit.Serves
 	}
 	h.audit = audit.New(h.logger.Named("audit"), options)
+	return nil
+}
+
+func (h *Handler) provisionHarmless() error {
+	h.harmless = make(map[*policies.Rule]*harmless.Set)
+	for _, rule := range h.policy.Rules() {
+		set, err := harmless.Compile(rule.Harmless)
+		if err != nil {
+			return fmt.Errorf("policy: route %q: ignore: %w", rule.Name, err)
+		}
+		if set != nil {
+			h.harmless[rule] = set
+		}
+	}
+	return nil
+}
+
+func (h *Handler) provisionEvents(ctx caddy.Context) error {
+	app, err := ctx.App("events")
+	if err != nil {
+		return fmt.Errorf("loading the events app: %w", err)
+	}
+	h.events = events{app.(*caddyevents.App), ctx}
 	return nil
 }
 

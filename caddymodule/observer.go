@@ -3,20 +3,32 @@ package caddymodule
 import (
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/gate/markers"
 	"github.com/cacheward/cacheward/policies"
 )
 
-// observer lets an answer pass as it is and notes what the gate would say of its
-// head.
+// observer lets an answer pass as it is and notes what the gate would say of it: of its
+// head, and of what in it speaks of this visitor. What a bypass answers to is looked
+// at, too: whether it repeats a cookie is what decides if that cookie can be stripped.
 type observer struct {
 	*caddyhttp.ResponseWriterWrapper
 	x      *exchange
 	status int
+
+	needles  *gate.Needles
+	recorder *gate.Recorder // nil where the body is not looked at
+	kept     *claim
+	header   http.Header
+}
+
+func newObserver(x *exchange) *observer {
+	return &observer{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w}, x: x}
 }
 
 func (o *observer) WriteHeader(status int) {
@@ -31,21 +43,86 @@ func (o *observer) note(status int) {
 	o.status = status
 	x := o.x
 	x.changed(status, o.Header())
-	if x.verdict.Action != policies.ActCache {
+	if x.verdict.Action == policies.ActCache {
+		j := job{rule: x.rule, path: x.req.Path}
+		head := gate.Head{Status: status, Header: o.Header()}
+		x.reasons = gate.Check(head, x.h.gateRules(&j, time.Now(), false))
+	}
+	if !x.rule.InspectBody {
 		return
 	}
-	j := job{rule: x.rule, path: x.req.Path}
-	head := gate.Head{Status: status, Header: o.Header()}
-	x.reasons = gate.Check(head, x.h.gateRules(&j, time.Now(), false))
+	inputs := x.rule.Unkeyed(nil, &x.req)
+	inputs = append(inputs, policies.Input{Kind: policies.InputAddress, Value: hostOf(x.r.RemoteAddr)})
+	o.needles = gate.NewNeedles(inputs, gate.Telling)
+	o.header = o.Header().Clone()
+	if x.req.Method == http.MethodHead || bodyless(status) || !gate.Legible(o.header) {
+		return
+	}
+	o.kept = x.h.shared.budget.claim(x.h.limits.compareKeep)
+	o.recorder = gate.NewRecorder(o.header["Content-Encoding"], gate.Limits{
+		Keep: o.kept.bytes.Load(), More: o.kept.more,
+		Decoded: x.h.limits.maxObject, Ratio: maxRatio, Time: decodeTime,
+	})
+}
+
+// look is for when the answer is complete.
+func (o *observer) look() {
+	x := o.x
+	found := appendReflections(nil, o.needles.InHeader(o.header))
+	if o.recorder != nil {
+		if body := o.recorder.Close(); body.Readable && body.Whole {
+			found = appendReflections(found, o.needles.InBody(body.Kept))
+			if len(found) > 0 {
+				o.add(policies.ReasonReflectsInput)
+			}
+			seen, whole := markers.Detect(markers.Page{Header: o.header, Body: body.Kept}, x.rule.Tolerates)
+			found = x.h.appendMarkers(found, x.rule, seen, body.Kept)
+			switch {
+			case x.rule.Corroborate:
+			case len(seen) > 0:
+				o.add(policies.ReasonStateInBody)
+			case !whole:
+				o.add(policies.ReasonInspectionIncomplete)
+			}
+		} else if !body.Readable {
+			o.add(policies.ReasonEncodingUnreadable)
+		}
+	} else if len(found) > 0 {
+		o.add(policies.ReasonReflectsInput)
+	}
+	if len(found) > 0 {
+		x.findings = found
+	}
+}
+
+func (o *observer) add(reason policies.Reason) {
+	if !slices.Contains(o.x.reasons, reason) {
+		o.x.reasons = append(slices.Clip(o.x.reasons), reason)
+	}
+}
+
+// end lets go of what was recorded, whatever became of the answer.
+func (o *observer) end() {
+	if o.recorder != nil {
+		o.recorder.Close()
+		o.kept.done()
+		o.kept.done()
+	}
 }
 
 func (o *observer) Write(p []byte) (int, error) {
 	o.note(http.StatusOK)
+	if o.recorder != nil {
+		_, _ = o.recorder.Write(p) // never fails
+	}
 	return o.ResponseWriter.Write(p)
 }
 
 func (o *observer) ReadFrom(r io.Reader) (int64, error) {
 	o.note(http.StatusOK)
+	if o.recorder != nil {
+		return io.Copy(struct{ io.Writer }{o}, r)
+	}
 	return o.ResponseWriterWrapper.ReadFrom(r)
 }
 

@@ -37,7 +37,7 @@ func (x *exchange) once(f *flight) error {
 		return x.own(OutcomeFault, policies.ReasonInternalFault)
 	case reasons != nil:
 		return x.refused(j, fill, reasons)
-	case j.validated(fill) || !stream:
+	case j.validated(fill) || !stream || x.rebuilt(fill):
 		fill.leave()
 		return x.afterVerdict(f)
 	}
@@ -47,6 +47,12 @@ func (x *exchange) once(f *flight) error {
 		x.relayed = j.head || x.awaitVerdict(f, fill.writer.final)
 	}
 	return x.stream(j, fill, nil)
+}
+
+// rebuilt says whether the fill is not what will be stored: it has a content coding
+// that nobody asked for, and perhaps this visitor cannot read.
+func (x *exchange) rebuilt(f *fill) bool {
+	return x.rule.InspectBody && x.r.Method == http.MethodGet && gate.Encoded(f.writer.final)
 }
 
 // awaitVerdict says whether the fill has become an object, or was turned away for what

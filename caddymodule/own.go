@@ -10,6 +10,7 @@ import (
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/policies"
 )
 
 // ownWriter passes the origin's answer to a visitor's own request on to them. It
@@ -176,6 +177,13 @@ type ownAnswer struct {
 	body     gate.Body
 	received time.Time
 	err      error // nil if the answer is complete
+	// inputs are what the request had that the key has not.
+	inputs []policies.Input
+}
+
+// answer is what it is compared by.
+func (a ownAnswer) answer(j *job) gate.Answer {
+	return gate.Answer{Status: a.head.Status, Header: httpcache.StoredFields(a.head.Header, j.rule.Vouches), Body: a.body}
 }
 
 // answer ends the watch. err is what the handlers below returned.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/gate"
@@ -43,6 +42,9 @@ func (x *exchange) record() {
 		OriginTime: x.originTime,
 		Duration:   time.Since(x.started),
 	}
+	if x.findings != nil {
+		rec.Findings = x.findings
+	}
 	if o := x.object; o != nil {
 		rec.Object, rec.TTL, rec.Age, rec.Size = o.ID, o.TTL(x.started), o.Age(x.started), int64(len(o.Body))
 	}
@@ -57,10 +59,14 @@ func (h *Handler) recordFill(j *job, fill *fill, rec audit.Record) {
 	rec.Method, rec.Scheme, rec.Host, rec.Path, rec.Query = c.Method, c.Scheme, c.Host, c.EscapedPath, c.RawQuery
 	rec.Status = fill.writer.status
 	rec.OriginTime = fill.received.Sub(fill.requested)
-	if len(rec.Reasons) > 0 {
+	if len(fill.findings) > 0 {
+		rec.Findings = findings(fill.findings)
+	}
+	if len(rec.Reasons) > 0 && rec.Event != audit.EventWithdraw {
 		h.metrics.refusals.WithLabelValues(j.rule.Name, rec.Reasons[0].String()).Inc()
 	}
 	h.audit.Write(&rec, j.rule.Plain)
+	h.announce(&rec)
 }
 
 func (h *Handler) recordRefresh(j *job) {
@@ -96,26 +102,9 @@ func (h *Handler) warnSuspended(j *job, d *gate.Divergence) {
 		zap.String("route", j.rule.Name), zap.Object("divergence", difference{d}))
 }
 
-// difference writes a divergence into a record: where it is and what shape it has,
-// never what it says.
-type difference struct{ *gate.Divergence }
-
-// MarshalLogObject implements zapcore.ObjectMarshaler.
-func (d difference) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	enc.AddString("part", d.Part)
-	if d.Field != "" {
-		enc.AddString("field", d.Field)
-	}
-	if d.Part == "body" {
-		enc.AddInt64("offset", d.Offset)
-		enc.AddInt64("length", d.Length)
-		enc.AddInt64("own_length", d.OwnLength)
-	}
-	if d.Shape != "" {
-		enc.AddString("shape", d.Shape)
-	}
-	if d.Near != "" {
-		enc.AddString("near", d.Near)
-	}
-	return nil
+// warnWithdrawn says loudly that a page which was shared is not to be any more.
+func (h *Handler) warnWithdrawn(j *job, object string, why policies.Reason) {
+	h.logger.Error(fmt.Sprintf("a page of route %q was shared until now and is so no more (%s); what was stored is dropped; "+
+		"look for the record of the event withdraw, and for those who were served object %s", j.rule.Name, why, object),
+		zap.String("route", j.rule.Name), zap.String("object", object), zap.Stringer("reason", why))
 }

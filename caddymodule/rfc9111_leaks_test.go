@@ -146,7 +146,7 @@ func TestNoPermissionWithoutValidation(t *testing.T) {
 // TestEncodedReflection: RFC 9110 §8.4. A content coding is no hiding place for what
 // was sent without being keyed.
 func TestEncodedReflection(t *testing.T) {
-	withRoute(t, "cache: origin\naddress: {rule: forward, reason: test}\nvouch: {fields: [Content-Encoding], reason: test}", func(t *testing.T, c *ruled) {
+	withRoute(t, "cache: origin\naddress: {rule: forward, reason: test}", func(t *testing.T, c *ruled) {
 		c.origin = func(w http.ResponseWriter, r *http.Request) error {
 			var body bytes.Buffer
 			z := gzip.NewWriter(&body)
@@ -158,7 +158,7 @@ func TestEncodedReflection(t *testing.T) {
 		if a := c.get("/"); a.hit() || c.objects() != 0 {
 			t.Errorf("%s, %d objects", a.header["Cache-Status"], c.objects())
 		}
-		if got := last(c.logged("refuse", "reasons")); got != "["+policies.ReasonEncodingUnreadable.String()+"]" {
+		if got := last(c.logged("refuse", "reasons")); got != "["+policies.ReasonReflectsInput.String()+"]" {
 			t.Errorf("refused for %s", got)
 		}
 	})

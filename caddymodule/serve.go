@@ -114,7 +114,7 @@ func (x *exchange) corroborate(f *flight) error {
 			return x.own(OutcomePass, policies.ReasonFillAborted)
 		}
 		x.ownPhase(OutcomeFill, nil)
-		return x.answer(0, nil)
+		return x.answer(nil, nil)
 	}
 	answers := make(chan ownAnswer, 1)
 	kept := h.shared.budget.claim(h.limits.compareKeep)
@@ -128,7 +128,12 @@ func (x *exchange) corroborate(f *flight) error {
 		return x.own(OutcomePass, policies.ReasonFillAborted)
 	}
 	x.ownPhase(OutcomeFill, nil)
-	return x.answer(kept.bytes, func(a ownAnswer) { answers <- a })
+	inputs := x.rule.Unkeyed(nil, &x.req)
+	inputs = append(inputs, policies.Input{Kind: policies.InputAddress, Value: hostOf(x.r.RemoteAddr)})
+	return x.answer(kept, func(a ownAnswer) {
+		a.inputs = inputs
+		answers <- a
+	})
 }
 
 // comparable says whether the visitor's own answer will be one that a fill can be

@@ -32,6 +32,8 @@ type shared struct {
 	store       store.Store
 	refusals    *store.Refusals
 	suspensions *store.Suspensions
+	admissions  *store.Admissions
+	recurrences *recurrences
 	flights     *flights
 	keyLocks    store.KeyLocks
 	budget      budget
@@ -41,7 +43,7 @@ type shared struct {
 }
 
 func newShared(p Provider) (*shared, error) {
-	s := &shared{flights: newFlights()}
+	s := &shared{flights: newFlights(), admissions: store.NewAdmissions(), recurrences: newRecurrences()}
 	if _, err := rand.Read(s.secret[:]); err != nil {
 		return nil, err
 	}

@@ -30,22 +30,29 @@ func (b *budget) give(n int64) { b.used.Add(-n) }
 // answer down and the one that compares it. It goes back when both are done.
 type claim struct {
 	budget  *budget
-	bytes   int64 // 0 if there was no room
+	bytes   atomic.Int64 // 0 if there was no room
 	holders atomic.Int32
 }
 
 func (b *budget) claim(n int64) *claim {
 	c := &claim{budget: b}
 	c.holders.Store(2)
-	if b.take(n) {
-		c.bytes = n
-	}
+	c.more(n)
 	return c
+}
+
+// more takes n more bytes, if there is room for them.
+func (c *claim) more(n int64) bool {
+	if !c.budget.take(n) {
+		return false
+	}
+	c.bytes.Add(n)
+	return true
 }
 
 func (c *claim) done() {
 	if c.holders.Add(-1) == 0 {
-		c.budget.give(c.bytes)
+		c.budget.give(c.bytes.Load())
 	}
 }
 
@@ -183,6 +190,18 @@ func (s *spool) body() ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.buf, s.closed && s.err == nil && s.over == policies.ReasonNone
+}
+
+// hold takes n more bytes from the budget, for what is made of the body. They go back
+// with the body's own.
+func (s *spool) hold(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.budget.take(n) {
+		return false
+	}
+	s.held += n
+	return true
 }
 
 // reason says why the body cannot be stored, if it was too much.

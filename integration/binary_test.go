@@ -66,9 +66,9 @@ func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errOut.String(), 0
 }
 
-// start runs the binary until the test ends, and returns when all the addresses
-// accept connections.
-func start(t *testing.T, dir string, addresses []string, args ...string) {
+// start runs the binary until the test ends, and returns its process when all the
+// addresses accept connections.
+func start(t testing.TB, dir string, addresses []string, args ...string) *os.Process {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
@@ -108,10 +108,11 @@ func start(t *testing.T, dir string, addresses []string, args ...string) {
 			return conn.Close() == nil
 		})
 	}
+	return cmd.Process
 }
 
 // eventually waits until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if condition() {
@@ -122,7 +123,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 // freeAddresses returns loopback addresses with consecutive free ports.
-func freeAddresses(t *testing.T, n int) []string {
+func freeAddresses(t testing.TB, n int) []string {
 	t.Helper()
 	for range 50 {
 		first, err := net.Listen("tcp", "127.0.0.1:0")

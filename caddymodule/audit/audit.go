@@ -36,20 +36,21 @@ type Event string
 
 // The events.
 const (
-	EventStore   Event = "store"   // a response was admitted and stored
-	EventRefuse  Event = "refuse"  // a response was refused: Reasons say why
-	EventServe   Event = "serve"   // a stored object was served; Options.Serves may leave some out
-	EventBypass  Event = "bypass"  // the request went to the origin untouched: Reasons say why
-	EventDeny    Event = "deny"    // the request was refused with 400: Reasons say why
-	EventRefresh Event = "refresh" // a stored object was found to hold still, or is being replaced in the background
-	EventDiverge Event = "diverge" // two answers of the origin differed: Difference says where
-	EventFault   Event = "fault"   // a failure of our own; the request went to the origin
+	EventStore    Event = "store"    // a response was admitted and stored
+	EventRefuse   Event = "refuse"   // a response was refused: Reasons say why
+	EventServe    Event = "serve"    // a stored object was served; Options.Serves may leave some out
+	EventBypass   Event = "bypass"   // the request went to the origin untouched: Reasons say why
+	EventDeny     Event = "deny"     // the request was refused with 400: Reasons say why
+	EventRefresh  Event = "refresh"  // a stored object was found to hold still, or is being replaced in the background
+	EventDiverge  Event = "diverge"  // two answers of the origin differed: Difference says where
+	EventWithdraw Event = "withdraw" // a page that had been stored is not shareable any more: Reasons say why
+	EventFault    Event = "fault"    // a failure of our own; the request went to the origin
 )
 
 // AllEvents lists every event.
 func AllEvents() []Event {
 	return []Event{
-		EventStore, EventRefuse, EventServe, EventBypass, EventDeny, EventRefresh, EventDiverge, EventFault,
+		EventStore, EventRefuse, EventServe, EventBypass, EventDeny, EventRefresh, EventDiverge, EventWithdraw, EventFault,
 	}
 }
 
@@ -60,6 +61,8 @@ func (e Event) level() zapcore.Level {
 		return zapcore.InfoLevel
 	case EventDiverge:
 		return zapcore.WarnLevel
+	case EventWithdraw:
+		return zapcore.ErrorLevel
 	default:
 		return zapcore.ErrorLevel
 	}
@@ -96,6 +99,9 @@ type Record struct {
 
 	// Difference says where two answers differed, without their values.
 	Difference zapcore.ObjectMarshaler
+	// Findings are what was found in the response that speaks of one visitor, without
+	// the values.
+	Findings zapcore.ArrayMarshaler
 	// Detail is a short remark such as the name of the field that was at fault.
 	Detail string
 	// Err is what failed.
@@ -134,7 +140,7 @@ func New(l *zap.Logger, o Options) *Log {
 	return log
 }
 
-// Write writes the record: at level Error for faults, Warn for divergences, Info
+// Write writes the record: at level Error for faults and withdrawn pages, Warn for divergences, Info
 // for all else. It costs nothing when the level is disabled or the record is a
 // serve that is not sampled.
 //
@@ -182,6 +188,9 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	addDuration(enc, "duration_ms", r.Duration)
 	if r.Difference != nil {
 		errs = errors.Join(errs, enc.AddObject("divergence", r.Difference))
+	}
+	if r.Findings != nil {
+		errs = errors.Join(errs, enc.AddArray("findings", r.Findings))
 	}
 	if r.Detail != "" {
 		enc.AddString("detail", redact.text(r.Detail, r.Query))

@@ -34,6 +34,17 @@ func (p place) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	return nil
 }
 
+type places []place
+
+func (l places) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for _, p := range l {
+		if err := enc.AppendObject(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // full is a record in which nothing is missing.
 func full(event Event) *Record {
 	return &Record{
@@ -43,7 +54,7 @@ func full(event Event) *Record {
 		Method: "GET", Scheme: "https", Host: "hapitas.example", Path: "/register/lp", Query: "ref=friend&source=lp",
 		Status: 200, TTL: -1500 * time.Millisecond, Age: 61500 * time.Millisecond, Size: 4096,
 		OriginTime: 12345 * time.Microsecond, Duration: 20 * time.Millisecond,
-		Difference: place{7}, Detail: "X-Token", Err: errors.New("broken"),
+		Difference: place{7}, Findings: places{{8}}, Detail: "X-Token", Err: errors.New("broken"),
 	}
 }
 
@@ -82,7 +93,7 @@ func TestWriteEveryField(t *testing.T) {
 		"method": "GET", "host": "hapitas.example",
 		"url":    "https://hapitas.example/register/lp?ref=" + HashValue(secret, "friend") + "&source=lp",
 		"status": int64(200), "origin_ms": 12.345, "duration_ms": 20.0,
-		"divergence": map[string]any{"offset": 7}, "detail": "X-Token", "error": "broken",
+		"divergence": map[string]any{"offset": 7}, "findings": []any{map[string]any{"offset": 8}}, "detail": "X-Token", "error": "broken",
 		"serves_pct": 99.99,
 	}
 	for name := range maps.Keys(want) {
@@ -186,6 +197,7 @@ func TestLevels(t *testing.T) {
 		{EventServe, zapcore.InfoLevel},
 		{EventDeny, zapcore.InfoLevel},
 		{EventDiverge, zapcore.WarnLevel},
+		{EventWithdraw, zapcore.ErrorLevel},
 		{EventFault, zapcore.ErrorLevel},
 		{"no such event", zapcore.ErrorLevel},
 	} {

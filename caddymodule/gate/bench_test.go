@@ -3,6 +3,8 @@ package gate
 import (
 	"strings"
 	"testing"
+
+	"github.com/cacheward/cacheward/policies"
 )
 
 // page64 is a page of 64 KiB that compresses like one.
@@ -52,19 +54,34 @@ func BenchmarkRecorder(b *testing.B) {
 }
 
 func BenchmarkCompare(b *testing.B) {
-	other := strings.Replace(string(page64), "Item", "1tem", 1)
+	page := string(page64)
+	once := strings.Replace(page, "Item", "1tem", 1)
+	often := strings.ReplaceAll(page, "aaaa", "aaab")
+	html := []string{"Content-Type", "text/html", "Etag", `"5f-1"`, "Vary", "Accept-Encoding", "X-Frame-Options", "DENY"}
+	inputs := Context{Inputs: []policies.Input{
+		param("ref", "blog-77"), cookie("session", "q8Zx1TTmYk3aa0AAZx1TTmYk"), cookie("_ga", "GA1.2.1234567890.1800000000"),
+		{Kind: policies.InputHeader, Name: "User-Agent", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"},
+		{Kind: policies.InputHeader, Name: "Referer", Value: "https://blog.example/posts/2027/03/01?utm_source=a"},
+		{Kind: policies.InputAddress, Value: "203.0.113.9"},
+	}}
 	for _, bm := range []struct {
 		name string
-		fill Answer
+		fill string
+		c    Context
 	}{
-		{"equal", answer(string(page64), "Content-Type", "text/html", "Etag", `"5f-1"`)},
-		{"divergent", answer(other, "Content-Type", "text/html", "Etag", `"5f-1"`)},
+		{"equal", page, Context{}},
+		{"equal, with inputs", page, inputs},
+		{"divergent", once, Context{}},
+		{"divergent, with inputs", once, inputs},
+		{"many spans", often, inputs},
+		{"all of it", strings.ToUpper(page), inputs},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
-			own := answer(string(page64), "Content-Type", "text/html", "Etag", `"5f-1"`)
+			own, fill := answer(page, html...), answer(bm.fill, html...)
+			b.SetBytes(int64(len(page)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := Compare(own, bm.fill); (got == nil) != (bm.name == "equal") {
+				if got := Compare(own, fill, bm.c); (got == nil) != (bm.fill == page) {
 					b.Fatal(got)
 				}
 			}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"io"
+	"time"
 
 	"github.com/zeebo/blake3"
 )
@@ -11,6 +12,10 @@ type Limits struct {
 	// Keep is how many decoded bytes are kept. Memory for them grows as they
 	// arrive.
 	Keep int64
+	// More, where given, is asked when Keep is not enough: may n more bytes be
+	// kept? It is called from the goroutine that decodes, and no more once it has
+	// said no.
+	More func(n int64) bool
 	// Decoded is how many bytes a body may have once it is decoded. A longer one
 	// is unreadable.
 	Decoded int64
@@ -18,6 +23,12 @@ type Limits struct {
 	// are more than 64 KiB of them. Beyond it the body is unreadable: it is a
 	// decompression bomb, not a page. 0 leaves it to Decoded alone.
 	Ratio int64
+	// Time is how long decoding may take, the waiting for bytes not counted. Beyond
+	// it the body is unreadable. 0: no bound but those on bytes.
+	Time time.Duration
+	// Opaque says that a body in a coding that cannot be decoded is taken as the
+	// bytes that it is on the wire.
+	Opaque bool
 }
 
 // ratioFloor is from how many decoded bytes on Limits.Ratio counts. A short body
@@ -27,7 +38,8 @@ const ratioFloor = 64 << 10
 // Body is what a [Recorder] found out about a body. The zero value is an
 // unreadable body, which is equal to nothing.
 type Body struct {
-	// Sum is the BLAKE3 hash of the decoded body.
+	// Sum is the BLAKE3 hash of the decoded body. It is there only where the body is
+	// not Whole: what is kept can be compared itself, for less.
 	Sum [32]byte
 	// Size is the length of the decoded body in bytes.
 	Size int64
@@ -35,6 +47,9 @@ type Body struct {
 	Kept []byte
 	// Whole says that Kept is all of it.
 	Whole bool
+	// Opaque says that the bytes are those on the wire, in a coding that nobody here
+	// knows (Limits.Opaque).
+	Opaque bool
 	// Readable says that the body could be decoded to its end within the
 	// limits. If not, nothing else here is set.
 	Readable bool
@@ -57,6 +72,7 @@ type Recorder struct {
 	done chan error     // receives one value when that goroutine ends
 
 	faulty bool
+	opaque bool
 	closed bool
 	body   Body
 }
@@ -69,12 +85,15 @@ type Recorder struct {
 // send nothing.
 func NewRecorder(contentEncoding []string, l Limits) *Recorder {
 	codings, ok := parseCodings(contentEncoding)
-	return &Recorder{
-		limits:  l,
-		codings: codings,
-		tally:   tally{hash: blake3.New(), limits: l},
-		faulty:  !ok,
+	r := &Recorder{limits: l, codings: codings, tally: tally{limits: l}}
+	switch {
+	case ok:
+	case l.Opaque:
+		r.opaque, r.codings = true, nil
+	default:
+		r.faulty = true
 	}
+	return r
 }
 
 // Write takes the next bytes of the body as they are on the wire. It always
@@ -112,6 +131,7 @@ func (r *Recorder) Close() Body {
 	}
 	if !r.faulty {
 		r.body = r.tally.body()
+		r.body.Opaque = r.opaque
 	}
 	r.tally = tally{}
 	return r.body
@@ -133,27 +153,57 @@ func (r *Recorder) startDecoding() {
 
 // tally is what is known of the decoded bytes so far.
 type tally struct {
-	hash   *blake3.Hasher
 	limits Limits
 	size   int64
 	kept   []byte
+	room   int64 // that has been granted beyond Limits.Keep
+	// hash of all bytes, from where they were no longer kept.
+	hash *blake3.Hasher
 }
+
+// moreStep is how many bytes are asked for at once when Limits.Keep is not enough.
+const moreStep = 256 << 10
 
 // add takes decoded bytes, or none of them if they would exceed Limits.Decoded.
 func (t *tally) add(p []byte) error {
-	if int64(len(p)) > t.limits.Decoded-t.size {
+	n := int64(len(p))
+	if n > t.limits.Decoded-t.size {
 		return errTooLong
 	}
-	t.size += int64(len(p))
-	_, _ = t.hash.Write(p) // never fails
-	if room := t.limits.Keep - int64(len(t.kept)); room > 0 {
-		t.kept = append(t.kept, p[:min(room, int64(len(p)))]...)
+	t.size += n
+	if t.hash == nil {
+		if t.fits(n) {
+			t.kept = append(t.kept, p...)
+			return nil
+		}
+		t.hash = blake3.New()
+		_, _ = t.hash.Write(t.kept) // never fails
+		room := t.limits.Keep + t.room - int64(len(t.kept))
+		t.kept = append(t.kept, p[:max(0, room)]...)
 	}
+	_, _ = t.hash.Write(p)
 	return nil
 }
 
+// fits says whether n more bytes may be kept, and asks for room if need be.
+func (t *tally) fits(n int64) bool {
+	for {
+		missing := int64(len(t.kept)) + n - t.limits.Keep - t.room
+		if missing <= 0 {
+			return true
+		}
+		step := max(missing, moreStep)
+		if t.limits.More == nil || !t.limits.More(step) {
+			return false
+		}
+		t.room += step
+	}
+}
+
 func (t *tally) body() Body {
-	b := Body{Size: t.size, Kept: t.kept, Whole: int64(len(t.kept)) == t.size, Readable: true}
-	t.hash.Sum(b.Sum[:0])
+	b := Body{Size: t.size, Kept: t.kept, Whole: t.hash == nil, Readable: true}
+	if t.hash != nil {
+		t.hash.Sum(b.Sum[:0])
+	}
 	return b
 }

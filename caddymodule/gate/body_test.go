@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -99,7 +100,7 @@ func TestRecorderReadsEveryCoding(t *testing.T) {
 					rest = rest[n:]
 				}
 				got := r.Close()
-				if !got.Readable || !got.Whole || got.Size != int64(len(body)) || !bytes.Equal(got.Kept, body) || got.Sum != blake3.Sum256(body) {
+				if !got.Readable || !got.Whole || got.Size != int64(len(body)) || !bytes.Equal(got.Kept, body) || got.Sum != [32]byte{} {
 					t.Fatalf("body of %d bytes became readable=%v whole=%v size=%d", len(body), got.Readable, got.Whole, got.Size)
 				}
 			})
@@ -179,6 +180,12 @@ func TestRecorderLimits(t *testing.T) {
 		{"coded, just as long as allowed", []string{"gzip"}, page, Limits{Decoded: 100, Keep: 100}, true, 100},
 		{"coded, one byte too long", []string{"gzip"}, page, Limits{Decoded: 99, Keep: 100}, false, 0},
 		{"kept in part", []string{"br"}, page, Limits{Decoded: 100, Keep: 7}, true, 7},
+		{"kept with more room", nil, page, Limits{Decoded: 100, Keep: 7, More: grant(moreStep)}, true, 100},
+		{"kept without more room", nil, page, Limits{Decoded: 100, Keep: 7, More: grant(moreStep - 1)}, true, 7},
+		{"coded, kept with more room", []string{"zstd"}, zeros, Limits{Decoded: 1 << 20, More: grant(4 * moreStep)}, true, 1 << 20},
+		{"coded, kept as far as there is room", []string{"zstd"}, zeros, Limits{Decoded: 1 << 20, More: grant(2 * moreStep)}, true, 2 * moreStep},
+		{"decoded in no time at all", []string{"gzip"}, zeros, Limits{Decoded: 1 << 20, Time: 1}, false, 0},
+		{"decoded in good time", []string{"gzip"}, zeros, Limits{Decoded: 1 << 20, Time: time.Hour}, true, 0},
 		{"kept not at all", nil, page, Limits{Decoded: 100}, true, 0},
 		{"zero limits", nil, page, Limits{}, false, 0},
 		{"bomb by size", []string{"gzip"}, zeros, Limits{Decoded: 1 << 19}, false, 0},
@@ -200,14 +207,40 @@ func TestRecorderLimits(t *testing.T) {
 			if got.Readable && got.Whole != (int64(tt.kept) == got.Size) {
 				t.Errorf("whole=%v with %d of %d bytes kept", got.Whole, tt.kept, got.Size)
 			}
+			if got.Readable && !got.Whole && got.Sum != blake3.Sum256(tt.body) {
+				t.Error("the hash is not the body's")
+			}
 		})
+	}
+}
+
+// grant allows that many bytes to be kept, and no more.
+func grant(n int64) func(int64) bool {
+	return func(more int64) bool {
+		n -= more
+		return n >= 0
+	}
+}
+
+func TestOpaque(t *testing.T) {
+	page := []byte("never mind the coding")
+	l := ample
+	l.Opaque = true
+	if got := record([]string{"aws-chunked"}, l, page); !got.Readable || !got.Opaque || !bytes.Equal(got.Kept, page) {
+		t.Errorf("got %+v, want the bytes of the wire", got)
+	}
+	if got := record([]string{"gzip"}, l, encode(t, page, "gzip")); !got.Readable || got.Opaque || !bytes.Equal(got.Kept, page) {
+		t.Errorf("got %+v, want what can be decoded decoded", got)
+	}
+	if got := record([]string{"gzip"}, l, page); got.Readable {
+		t.Errorf("got %+v of what is no gzip", got)
 	}
 }
 
 func TestEmptyBodyIsReadableInEveryCoding(t *testing.T) {
 	for _, codings := range codingSets {
 		got := record(fieldOf(codings), Limits{}, nil, []byte{})
-		if !got.Readable || !got.Whole || got.Size != 0 || got.Sum != blake3.Sum256(nil) {
+		if !got.Readable || !got.Whole || got.Size != 0 || got.Sum != [32]byte{} {
 			t.Errorf("%v: got %+v, want an empty body", codings, got)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -18,6 +19,7 @@ var (
 	errTooLong  = errors.New("body is longer than is allowed once decoded")
 	errRatio    = errors.New("body grows more than is allowed when decoded")
 	errTrailing = errors.New("bytes follow the end of the coded body")
+	errSlow     = errors.New("body takes longer to decode than is allowed")
 )
 
 // maxCodings is how many content codings in a row are read. One is the rule; two
@@ -69,6 +71,7 @@ func decode(src io.Reader, codings []string, l Limits, t *tally) (err error) {
 	}
 
 	buf := make([]byte, 16<<10)
+	began := time.Now()
 	for idle := 0; idle < 100; idle++ {
 		n, err := decoded.Read(buf)
 		if n > 0 {
@@ -80,6 +83,9 @@ func decode(src io.Reader, codings []string, l Limits, t *tally) (err error) {
 		if l.Ratio > 0 && t.size > ratioFloor && t.size/l.Ratio > encoded.n {
 			return errRatio
 		}
+		if l.Time > 0 && time.Since(began)-encoded.waited > l.Time {
+			return errSlow
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -90,14 +96,17 @@ func decode(src io.Reader, codings []string, l Limits, t *tally) (err error) {
 	return io.ErrNoProgress
 }
 
-// counter counts the bytes that are read through it.
+// counter counts the bytes that are read through it, and how long they took to come.
 type counter struct {
-	src io.Reader
-	n   int64
+	src    io.Reader
+	n      int64
+	waited time.Duration
 }
 
 func (c *counter) Read(p []byte) (int, error) {
+	began := time.Now()
 	n, err := c.src.Read(p)
+	c.waited += time.Since(began)
 	c.n += int64(n)
 	return n, err
 }

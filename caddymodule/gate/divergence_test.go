@@ -3,12 +3,16 @@ package gate
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/cacheward/cacheward/policies"
 )
 
 func answer(body string, pairs ...string) Answer {
@@ -60,7 +64,7 @@ func TestCompareBodies(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			own, fill := page(tt.own), page(tt.fill)
-			got := Compare(answer(own), answer(fill))
+			got := Compare(answer(own), answer(fill), Context{})
 			if got == nil {
 				t.Fatal("no divergence")
 			}
@@ -80,12 +84,15 @@ func TestCompareBodies(t *testing.T) {
 // The place is found deep in a page, and its markup is looked for near it only.
 func TestCompareFarDown(t *testing.T) {
 	far := strings.Repeat("<p>row</p>\n", 20_000)
-	got := Compare(answer(far+`<input name="lead" value="1001">`+far), answer(far+`<input name="lead" value="1002">`+far))
-	want := Divergence{PartBody, "", int64(len(far) + len(`<input name="lead" value="`)), 4, 4, "decimal-4", "input lead"}
-	if got == nil || *got != want {
+	got := Compare(answer(far+`<input name="lead" value="1001">`+far), answer(far+`<input name="lead" value="1002">`+far), Context{})
+	want := Span{
+		Part: PartBody, Offset: int64(len(far) + len(`<input name="lead" value="`)), Length: 4, OwnLength: 4,
+		Shape: "decimal-4", Entropy: EntropyLow, Near: "input lead", Class: policies.ClassCounter,
+	}
+	if got == nil || len(got.Spans) != 1 || got.Spans[0] != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got = Compare(answer("<p>"), answer("<p>"+far)); got == nil || got.Offset != 3 || got.Shape != "mixed-220000" {
+	if got = Compare(answer("<p>"), answer("<p>"+far), Context{}); got == nil || got.Offset != 3 || got.Shape != "mixed-220000" {
 		t.Errorf("got %+v, want 220000 mixed bytes at 3", got)
 	}
 }
@@ -113,7 +120,7 @@ func TestCompareKeptPrefixes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Compare(tt.own, tt.fill)
+			got := Compare(tt.own, tt.fill, Context{})
 			if tt.offset == -2 {
 				if got != nil {
 					t.Errorf("got %+v, want nothing", got)
@@ -122,6 +129,34 @@ func TestCompareKeptPrefixes(t *testing.T) {
 			}
 			if got == nil || got.Part != PartBody || got.Offset != tt.offset || got.Length != tt.length {
 				t.Errorf("got %+v, want offset %d, length %d", got, tt.offset, tt.length)
+			}
+		})
+	}
+}
+
+// Bytes in a coding that nobody here knows are compared as they are, and are the same
+// only in the same coding.
+func TestCompareOpaqueBodies(t *testing.T) {
+	opaque := func(coding, text string) Answer {
+		l := ample
+		l.Opaque = true
+		return Answer{Status: 200, Header: header("Content-Encoding", coding), Body: record([]string{coding}, l, []byte(text))}
+	}
+	tests := []struct {
+		name      string
+		own, fill Answer
+		same      bool
+	}{
+		{"same", opaque("x-a", "abc"), opaque("x-a", "abc"), true},
+		{"other bytes", opaque("x-a", "abc"), opaque("x-a", "abd"), false},
+		{"another coding", opaque("x-a", "abc"), opaque("x-b", "abc"), false},
+		{"no coding", opaque("x-a", "abc"), answer("abc"), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Compare(tt.own, tt.fill, Context{})
+			if (got == nil) != tt.same || got != nil && (got.Part != PartBody || got.Offset != -1) {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -164,7 +199,7 @@ func TestCompareHeads(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Compare(answer("x", tt.own...), answer("x", tt.fill...))
+			got := Compare(answer("x", tt.own...), answer("x", tt.fill...), Context{})
 			switch {
 			case tt.field == "" && got != nil:
 				t.Errorf("got %+v, want nothing", got)
@@ -182,28 +217,28 @@ func TestCompareOrder(t *testing.T) {
 	t.Run("status first", func(t *testing.T) {
 		a, b := answer("a", "X-A", "1"), answer("b", "X-A", "2")
 		b.Status = 404
-		if got := Compare(a, b); got == nil || *got != (Divergence{Part: PartStatus}) {
+		if got := Compare(a, b, Context{}); got == nil || got.Part != PartStatus || got.Class != policies.ClassPersonal || got.Total != 1 || len(got.Spans) != 1 {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("header before body", func(t *testing.T) {
-		if got := Compare(answer("a", "X-A", "1"), answer("b", "X-A", "2")); got == nil || got.Field != "X-A" {
+		if got := Compare(answer("a", "X-A", "1"), answer("b", "X-A", "2"), Context{}); got == nil || got.Field != "X-A" {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("body before its validator", func(t *testing.T) {
-		if got := Compare(answer("a", "Etag", "1"), answer("b", "Etag", "2")); got == nil || got.Part != PartBody {
+		if got := Compare(answer("a", "Etag", "1"), answer("b", "Etag", "2"), Context{}); got == nil || got.Part != PartBody {
 			t.Errorf("got %+v", got)
 		}
 	})
 }
 
 func TestFieldNameThatMayBeAValue(t *testing.T) {
-	got := Compare(answer("a"), answer("a", "X-6d3e1c3a", "1"))
+	got := Compare(answer("a"), answer("a", "X-6d3e1c3a", "1"), Context{})
 	if got == nil || got.Part != PartHeader || got.Field != "" {
 		t.Errorf("got %+v, want a header without its name", got)
 	}
-	got = Compare(answer("a", "X-6d3e1c3a", "2"), answer("a", "X-6d3e1c3a", "1"))
+	got = Compare(answer("a", "X-6d3e1c3a", "2"), answer("a", "X-6d3e1c3a", "1"), Context{})
 	if got == nil || got.Field != "X-6d3e1c3a" {
 		t.Errorf("got %+v, want the name that both have", got)
 	}
@@ -211,11 +246,19 @@ func TestFieldNameThatMayBeAValue(t *testing.T) {
 
 func TestDivergenceJSON(t *testing.T) {
 	for _, tt := range []struct {
-		d    Divergence
+		d    *Divergence
 		want string
 	}{
-		{Divergence{Part: PartStatus}, `{"part":"status","offset":0,"length":0,"own_length":0}`},
-		{Divergence{PartHeader, "X-A", 1, 2, 3, "hex-2", "input a"}, `{"part":"header","field":"X-A","offset":1,"length":2,"own_length":3,"shape":"hex-2","near":"input a"}`},
+		{
+			Compare(Answer{Status: 200}, Answer{Status: 404}, Context{}),
+			`{"part":"status","offset":0,"length":0,"own_length":0,"class":"personalised",` +
+				`"spans":[{"part":"status","offset":0,"length":0,"own_length":0,"class":"personalised"}],"spans_total":1}`,
+		},
+		{
+			Compare(answer("x", "X-Ref", "for A77"), answer("x", "X-Ref", "for "), Context{Inputs: []policies.Input{{Kind: policies.InputCookie, Name: "ref", Value: "A77"}}}),
+			`{"part":"header","field":"X-Ref","offset":4,"length":0,"own_length":3,"shape":"empty","entropy":"low","near":"header X-Ref","class":"reflected-input","input":"cookie ref",` +
+				`"spans":[{"part":"header","field":"X-Ref","offset":4,"length":0,"own_length":3,"shape":"empty","entropy":"low","near":"header X-Ref","class":"reflected-input","input":"cookie ref"}],"spans_total":1}`,
+		},
 	} {
 		got, err := json.Marshal(tt.d)
 		if err != nil || string(got) != tt.want {
@@ -237,7 +280,7 @@ func TestCompareThroughCodings(t *testing.T) {
 				Body:   record(field, ample, encode(silent{}, body, codings...)),
 			}
 		}
-		if d := Compare(take("own"), take("fill")); d != nil {
+		if d := Compare(take("own"), take("fill"), Context{}); d != nil {
 			t.Fatalf("got %+v, want nothing", d)
 		}
 	})
@@ -267,7 +310,7 @@ func TestCompareFindsTheToken(t *testing.T) {
 		before, after := pageAround(t)
 		own := word.Draw(t, "own")
 		fill := word.Filter(func(s string) bool { return s != own }).Draw(t, "fill")
-		got := Compare(answer(before+own+after), answer(before+fill+after))
+		got := Compare(answer(before+own+after), answer(before+fill+after), Context{})
 		if got == nil {
 			t.Fatal("no divergence")
 		}
@@ -284,31 +327,71 @@ func TestCompareMissesNothing(t *testing.T) {
 		at := rapid.IntRange(0, len(body)-1).Draw(t, "at")
 		changed := bytes.Clone(body)
 		changed[at] ^= byte(rapid.IntRange(1, 255).Draw(t, "flip"))
-		got := Compare(answer(string(body)), answer(string(changed)))
+		got := Compare(answer(string(body)), answer(string(changed)), Context{})
 		if got == nil || got.Offset > int64(at) || got.Offset+got.Length <= int64(at) {
 			t.Fatalf("got %+v, want the span to have byte %d in it", got, at)
 		}
 	})
 }
 
-var shapes = regexp.MustCompile(`^(|empty|uuid|jwt|email|ip|timestamp|(decimal|hex|base64|base64url|text|mixed)-\d+)$`)
-
 // wellFormed reports what is wrong with the form of a divergence, which must not
 // depend on what the answers have in them.
 func wellFormed(d *Divergence) string {
-	switch {
-	case d.Part != PartStatus && d.Part != PartHeader && d.Part != PartBody:
-		return "part " + d.Part
-	case d.Part != PartHeader && d.Field != "":
-		return "field " + d.Field
-	case !shapes.MatchString(d.Shape):
-		return "shape " + d.Shape
-	case d.Near != "" && !identifier.MatchString(d.Near):
-		return "near " + d.Near
-	case d.Offset < -1 || d.Length < 0 || d.OwnLength < 0:
-		return "negative span"
+	if len(d.Spans) == 0 || len(d.Spans) > maxListed || d.Total < len(d.Spans) {
+		return fmt.Sprintf("%d spans of %d", len(d.Spans), d.Total)
+	}
+	first := d.Spans[0]
+	if d.Part != first.Part || d.Field != first.Field || d.Offset != first.Offset || d.Length != first.Length ||
+		d.OwnLength != first.OwnLength || d.Shape != first.Shape || d.Entropy != first.Entropy || d.Near != first.Near {
+		return "tells of another span than the first"
+	}
+	told := false
+	for i, s := range d.Spans {
+		if why := wellFormedSpan(s); why != "" {
+			return fmt.Sprintf("span %d: %s", i, why)
+		}
+		if s.Class.Outranks(d.Class) {
+			return fmt.Sprintf("%s, and span %d is %s", d.Class, i, s.Class)
+		}
+		told = told || s.Class == d.Class && s.Input == d.Input
+	}
+	if !told {
+		return "no span is " + string(d.Class)
 	}
 	return ""
+}
+
+func wellFormedSpan(s Span) string {
+	switch {
+	case s.Part != PartStatus && s.Part != PartHeader && s.Part != PartBody:
+		return "part " + s.Part
+	case s.Part != PartHeader && s.Field != "":
+		return "field " + s.Field
+	case s.Shape != "" && !knownShape(s.Shape):
+		return "shape " + s.Shape
+	case (s.Shape == "") != (s.Entropy == ""):
+		return "entropy " + s.Entropy
+	case s.Entropy != "" && s.Entropy != EntropyLow && s.Entropy != EntropyMedium && s.Entropy != EntropyHigh:
+		return "entropy " + s.Entropy
+	case s.Near != "" && !identifier.MatchString(s.Near):
+		return "near " + s.Near
+	case s.Offset < -1 || s.Length < 0 || s.OwnLength < 0:
+		return "negative span"
+	case s.Class.Info().Sentence == "":
+		return "class " + string(s.Class)
+	case (s.Class == policies.ClassReflected) != (s.Input != "") || s.Input != "" && !identifier.MatchString(s.Input):
+		return "input " + s.Input
+	}
+	return ""
+}
+
+// knownShape reports whether a shape is in the catalogue.
+func knownShape(shape string) bool {
+	kind, length, sized := strings.Cut(shape, "-")
+	if _, err := strconv.ParseUint(length, 10, 64); sized && err == nil {
+		shape = kind + "-N"
+	}
+	return slices.ContainsFunc(policies.AllShapes(), func(info policies.ShapeInfo) bool { return info.Shape == shape })
 }
 
 // What only one page has never gets into a record, wherever in the markup it
@@ -328,7 +411,8 @@ func TestDivergenceTellsNoSecret(t *testing.T) {
 		place := rapid.SampledFrom(places).Draw(t, "place") + rapid.SampledFrom(places).Draw(t, "second place")
 		own := before + strings.ReplaceAll(place, "%", a) + after
 		fill := before + strings.ReplaceAll(place, "%", b) + after
-		d := Compare(answer(own), answer(fill))
+		inputs := []policies.Input{cookie("ref", a), param(a, "1"), param(a+"@", b), param("x", before)}
+		d := Compare(answer(own), answer(fill), Context{Inputs: inputs, StandIns: []policies.Input{cookie("ref", b)}})
 		if d == nil {
 			return
 		}
@@ -339,8 +423,10 @@ func TestDivergenceTellsNoSecret(t *testing.T) {
 			for i := 0; i+4 <= len(s); i++ {
 				part := s[i : i+4]
 				shared := containsFold(own, part) && containsFold(fill, part)
-				if !shared && containsFold(d.Near, part) {
-					t.Fatalf("near %q has %q of the secret in it", d.Near, part)
+				for _, span := range d.Spans {
+					if !shared && containsFold(span.Near, part) {
+						t.Fatalf("near %q has %q of the secret in it", span.Near, part)
+					}
 				}
 			}
 		}
@@ -350,4 +436,64 @@ func TestDivergenceTellsNoSecret(t *testing.T) {
 // containsFold ignores case because names of elements are lower-cased.
 func containsFold(s, part string) bool {
 	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}
+
+func FuzzCompare(f *testing.F) {
+	f.Add([]byte(`<input name="lead" value="1001">`), []byte(`<input name="lead" value="1002">`), "1001", uint16(100))
+	f.Add([]byte(`{"lead":"1001"}`), []byte(`{"lead":""}`), "lead", uint16(10))
+	f.Add([]byte(`<script>var a="\`), []byte(`<script>var a='<!--`), "", uint16(100))
+	f.Add([]byte(`<a b=c`), []byte(`<a b=`), "c", uint16(0))
+	f.Add([]byte("Mon, 01 Mar 2027 12:00:00 GMT"), []byte("Mon, 01 Mar 2027 12:00:01 GMT"), "12:00", uint16(100))
+	f.Add([]byte("<p><!--made 5--> <b>1</b>"), []byte("<p><!--made 17--> <b>2</b>"), "made 17", uint16(100))
+	f.Add([]byte(`{"now":5,"a":[1,2],"b":"%41bcd"}`), []byte(`{"now":6,"a":[2,1],"b":""}`), "Abcd", uint16(100))
+	set := declare(f, policies.Harmless{HTML: "comment", Matching: "made *"}, policies.Harmless{JSON: "$.now"})
+	f.Fuzz(func(t *testing.T, a, b []byte, value string, keep uint16) {
+		l := Limits{Keep: int64(keep), Decoded: 1 << 20}
+		own := Answer{Status: 200, Header: parseHead(string(a)), Body: record(nil, l, a)}
+		fill := Answer{Status: 200, Header: parseHead(string(b)), Body: record(nil, l, b)}
+		if d := Compare(own, own, Context{}); d != nil {
+			t.Fatalf("an answer differs from itself: %+v", d)
+		}
+		inputs := Context{Inputs: []policies.Input{param("x", value)}, StandIns: []policies.Input{param("y", value)}}
+		d := Compare(own, fill, inputs)
+		if (d == nil) != (Compare(fill, own, Context{}) == nil) {
+			t.Fatal("the order of two answers, or what is known of them, decides whether they differ")
+		}
+		if d != nil {
+			if why := wellFormed(d); why != "" {
+				t.Fatal(why)
+			}
+		}
+		for _, media := range []string{"text/html", "application/json"} {
+			own.Header, fill.Header = header("Content-Type", media), header("Content-Type", media)
+			inputs.Harmless = set
+			if d := Compare(own, fill, inputs); d != nil {
+				if why := wellFormed(d); why != "" {
+					t.Fatal(why)
+				}
+				if bytes.Equal(a, b) {
+					t.Fatalf("got %+v", d)
+				}
+			}
+		}
+		own.Header, fill.Header = nil, nil
+		if d = Compare(own, fill, Context{}); (d == nil) != bytes.Equal(a, b) {
+			t.Fatalf("got %+v", d)
+		}
+		if d == nil || d.Offset < 0 {
+			return
+		}
+		if !bytes.Equal(a[:d.Offset], b[:d.Offset]) {
+			t.Fatalf("the pages differ before %d", d.Offset)
+		}
+		grown := int64(0) // by how much the fill is longer so far
+		for _, s := range d.Spans {
+			if s.Offset+s.Length > int64(len(fill.Body.Kept)) || s.Offset-grown+s.OwnLength > int64(len(own.Body.Kept)) {
+				t.Fatalf("%+v reaches beyond what is kept", s)
+			}
+			if grown += s.Length - s.OwnLength; d.Total > len(d.Spans) {
+				return // those between the listed ones are not known
+			}
+		}
+	})
 }

@@ -1,13 +1,13 @@
 package gate
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
+	"github.com/cacheward/cacheward/policies"
 )
 
 // notCompared are the fields that describe how an answer was sent rather than what
@@ -33,43 +33,76 @@ func followsBody(field string) bool {
 	return false
 }
 
-// compareHeaders returns where the fields first differ, in the order of their
-// names but with those that follow the body last.
-func compareHeaders(own, fill http.Header) *Divergence {
+// differingFields returns the names of the fields in which two answers differ, sorted,
+// and apart from them those that follow the body.
+func differingFields(own, fill http.Header) (fields, following []string) {
 	a, b := fold(own).fields, fold(fill).fields
-	names := slices.Collect(maps.Keys(b))
+	differs := func(name string) {
+		if notCompared[name] || sameField(name, a, b) || httpcache.PerRequest(name) {
+			return
+		}
+		if followsBody(name) {
+			following = append(following, name)
+			return
+		}
+		fields = append(fields, name)
+	}
+	for name := range b {
+		differs(name)
+	}
 	for name := range a {
 		if _, both := b[name]; !both {
-			names = append(names, name)
+			differs(name)
 		}
 	}
-	slices.SortFunc(names, func(x, y string) int {
-		if fx, fy := followsBody(x), followsBody(y); fx != fy {
-			if fy {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(x, y)
-	})
-	for _, name := range names {
-		if !notCompared[name] && !httpcache.PerRequest(name) && !sameField(name, a, b) {
-			return fieldDivergence(name, a[name], b[name])
-		}
-	}
-	return nil
+	slices.Sort(fields)
+	slices.Sort(following)
+	return fields, following
 }
 
-func fieldDivergence(name string, own, fill []string) *Divergence {
-	d := &Divergence{Part: PartHeader, Field: name}
+// compareFields enters where the named fields differ, unless that is declared harmless.
+func (k *comparison) compareFields(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	a, b := fold(k.own.Header).fields, fold(k.fill.Header).fields
+	for _, name := range names {
+		own, fill := a[name], b[name]
+		if k.context.Harmless.Header(name, own, fill) {
+			if d, made := k.visitorMadeField(name, own, fill); made {
+				k.add(d)
+			}
+			continue
+		}
+		k.compareField(name, own, fill)
+	}
+}
+
+func (k *comparison) compareField(name string, own, fill []string) {
+	common := Span{Part: PartHeader, Field: name, Near: nearField(name)}
 	if (len(own) == 0) != (len(fill) == 0) && !isPlainName(name) {
-		d.Field = ""
+		common.Field, common.Near = "", ""
+	}
+	if name == "Content-Type" && mediaType(strings.Join(own, ", ")) != mediaType(strings.Join(fill, ", ")) {
+		common.Class = policies.ClassPersonal // it is another page
 	}
 	a, b := []byte(strings.Join(own, ", ")), []byte(strings.Join(fill, ", "))
-	if s, found := differingSpan(a, b, true); found {
-		d.locate(s, a, b)
+	spans := explain(diff(a, b, true), a, b)
+	if len(spans) == 0 {
+		spans = append(spans, differing{}) // in how it is divided into lines
 	}
-	return d
+	for _, d := range spans {
+		d.Part, d.Field, d.Near, d.Class = common.Part, common.Field, common.Near, common.Class
+		k.add(d)
+	}
+}
+
+// nearField is how a record names a place in a header field.
+func nearField(name string) string {
+	if near := PartHeader + " " + name; identifier.MatchString(near) {
+		return near
+	}
+	return ""
 }
 
 // isPlainName reports whether a field name is made of words. A name that only one

@@ -60,8 +60,12 @@ type Rules struct {
 	Declared func(header string) bool
 	// OriginKeyed says that the Origin header is in the key.
 	OriginKeyed bool
-	// WantIdentity says that no content coding was asked for, as on fills.
+	// WantIdentity says that no content coding was asked for, as on fills. One that
+	// is there all the same will be undone, if that is allowed (RFC 9110 §7.7).
 	WantIdentity bool
+	// Trusted says that the body is believed to be the same for everybody, whatever
+	// its coding hides.
+	Trusted bool
 	// Received is when the response was received.
 	Received time.Time
 }
@@ -260,11 +264,21 @@ func (f *findings) checkAccessControl(s section, r Rules) {
 
 // checkEncoding finds content codings where none was asked for.
 func (f *findings) checkEncoding(s section, r Rules) {
-	if r.vouched("Content-Encoding") {
+	if r.Trusted {
 		return
 	}
 	codings, ok := parseCodings(s.fields["Content-Encoding"])
-	f.addIf(!ok || r.WantIdentity && len(codings) > 0, policies.ReasonEncodingUnreadable)
+	f.addIf(!ok || r.WantIdentity && len(codings) > 0 && noTransform(s), policies.ReasonEncodingUnreadable)
+}
+
+// noTransform reports whether the content's coding must stay (RFC 9111 §5.2.2.6).
+func noTransform(s section) bool {
+	for _, line := range s.fields["Cache-Control"] {
+		if strings.Contains(strings.ToLower(line), "no-transform") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkFreshness looks at for how long the origin lets a shared cache have the
@@ -286,11 +300,11 @@ func (f *findings) checkFreshness(status int, s section, d httpcache.Directives,
 	f.addIf(!r.Operator && !given && !guessed, policies.ReasonNotExplicit)
 }
 
-// Encoded reports whether the content has a coding, so that its bytes do not show what
-// is in it. A coding that nobody knows hides nothing from us more than from others.
+// Encoded reports whether the content has a coding, known or not, so that its bytes do
+// not show what is in it.
 func Encoded(h http.Header) bool {
 	codings, ok := parseCodings(fold(h).fields["Content-Encoding"])
-	return ok && len(codings) > 0
+	return !ok || len(codings) > 0
 }
 
 // hasValidator says whether the origin can be asked if the response still holds.

@@ -57,6 +57,8 @@ var shareable = []struct {
 		r.Statuses = func(status int) bool { return status == 301 }
 		r.Path = "/logo.png"
 	})},
+	{"fill, compressed unasked", Head{Status: 200, Header: header("Content-Encoding", "gzip")}, operatorRules()},
+	{"trusted, whatever the coding", Head{Status: 200, Header: header("Content-Encoding", "aws-chunked")}, with(operatorRules(), func(r *Rules) { r.Trusted = true })},
 	{"own answer, compressed", Head{Status: 200, Header: header("Content-Encoding", "gzip")}, with(operatorRules(), func(r *Rules) { r.WantIdentity = false })},
 	{"content-length twice, agreeing", Head{Status: 200, Header: header("Content-Length", "5", "content-length", "5")}, operatorRules()},
 	{"early hints", Head{Status: 200, Informational: []http.Header{header("Link", "</a.css>; rel=preload")}}, operatorRules()},
@@ -137,7 +139,8 @@ var refusals = []struct {
 	{"replaced part by part", []string{"Content-Type", "multipart/x-mixed-replace; boundary=x"}, policies.ReasonIncremental},
 	{"trailers announced", []string{"Trailer", "X-Checksum"}, policies.ReasonIncremental},
 	{"incremental", []string{"Incremental", "?1"}, policies.ReasonIncremental},
-	{"coded", []string{"Content-Encoding", "gzip"}, policies.ReasonEncodingUnreadable},
+	{"coded, and to stay so", []string{"Content-Encoding", "gzip", "Cache-Control", "No-Transform"}, policies.ReasonEncodingUnreadable},
+	{"coded three times", []string{"Content-Encoding", "gzip, br, gzip"}, policies.ReasonEncodingUnreadable},
 	{"coding unknown", []string{"Content-Encoding", "aws-chunked"}, policies.ReasonEncodingUnreadable},
 	// attacks 18
 	{"two lengths", []string{"Content-Length", "5", "Content-Length", "6"}, policies.ReasonHeaderMalformed},

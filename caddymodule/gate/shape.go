@@ -1,9 +1,12 @@
 package gate
 
 import (
+	"bytes"
+	"math"
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,8 +15,21 @@ import (
 // is written with more than token bytes, such as a date.
 const aroundToken = 64
 
-// forms are values that are recognised by how they are written. Those with bytes
-// that end a token are looked for around it.
+// How people and programs write days and times of day.
+const (
+	month   = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*`
+	weekday = `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*`
+	day     = `\d\d?(?:st|nd|rd|th)?`
+	western = `(?:(?:` + weekday + `\.?,? )?(?:\d{4}[-/.][0-3]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.]\d{4}|` +
+		day + `[ -]` + month + `\.?,?[ -]\d{4}|` + month + `\.? ` + day + `,? \d{4}))`
+	eastern  = `\d{4}年\d\d?月\d\d?日`
+	timeForm = `(?:(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\b\.?)?|\d\d?時\d\d?分(?:\d\d?秒)?)`
+	zoneForm = `(?: ?(?:UTC|GMT|Z)\b| ?[+-]\d\d:?\d\d)?`
+	unitForm = `(?:[nuµm]?s|secs?|(?:milli|micro)?seconds?)`
+)
+
+// forms are values that are recognised by how they are written, in the order in which
+// they are tried. Those with bytes that end a token are looked for around it.
 var forms = []struct {
 	shape   string
 	pattern *regexp.Regexp
@@ -21,10 +37,14 @@ var forms = []struct {
 }{
 	{"uuid", regexp.MustCompile(`[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`), nil},
 	{"jwt", regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]*`), nil},
-	{"timestamp", regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?UTC|Z|[+-]\d\d:?\d\d)?`), nil},                                                          // RFC 3339
-	{"timestamp", regexp.MustCompile(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})`), nil}, // RFC 9110 §5.6.7
+	// RFC 3339, RFC 9110 §5.6.7, and what looks like them.
+	{"timestamp", regexp.MustCompile(`\b(?:` + western + `|` + eastern + `)(?:T|,? (?:at )?)` + timeForm + zoneForm), nil},
+	{"timestamp", regexp.MustCompile(`\b` + weekday + ` ` + month + ` {1,2}\d\d? ` + timeForm + `(?: [A-Z]{3,4})? \d{4}\b`), nil}, // asctime and date(1)
+	{"date", regexp.MustCompile(`\b` + western + `\b|\b` + eastern), nil},
 	{"email", regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), nil},
 	{"ip", regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}`), isAddr},
+	{"time", regexp.MustCompile(`\b` + timeForm + zoneForm), nil},
+	{"duration", regexp.MustCompile(`\b\d+(?:\.\d+)? ?` + unitForm + `\b`), nil},
 }
 
 func isAddr(s string) bool {
@@ -33,15 +53,16 @@ func isAddr(s string) bool {
 }
 
 // describe returns the shape of the fill's span, and the span itself, widened if
-// it is part of a form that is longer than a token.
-func describe(s span, own, fill []byte) (span, string) {
-	left := min(s.start, aroundToken)
-	right := commonPrefix(own[s.ownEnd:min(len(own), s.ownEnd+aroundToken)], fill[s.fillEnd:])
-	from, size := s.start-left, s.fillEnd-s.start
+// it is part of a form that is longer than a token. It is not widened beyond lo and
+// hi, places of the fill between which the texts differ in the span alone.
+func describe(s span, fill []byte, lo, hi int) (span, string) {
+	size := s.fillEnd - s.fill
 	if size > maxToken {
 		return s, sized("mixed", size)
 	}
-	around := fill[from : s.fillEnd+right]
+	left := min(s.fill-lo, aroundToken)
+	from := s.fill - left
+	around := fill[from:min(hi, s.fillEnd+aroundToken)]
 	for _, f := range forms {
 		for _, m := range f.pattern.FindAllIndex(around, -1) {
 			if m[0] > left || m[1] < left+size || size == 0 && (m[0] == left || m[1] == left) {
@@ -50,11 +71,25 @@ func describe(s span, own, fill []byte) (span, string) {
 			if f.valid != nil && !f.valid(string(around[m[0]:m[1]])) {
 				continue
 			}
-			wider := m[1] - (left + size)
-			return span{start: from + m[0], ownEnd: s.ownEnd + wider, fillEnd: s.fillEnd + wider}, f.shape
+			before, after := left-m[0], m[1]-(left+size)
+			return span{s.own - before, s.ownEnd + after, s.fill - before, s.fillEnd + after}, f.shape
 		}
 	}
-	return s, tokenShape(fill[s.start:s.fillEnd])
+	return s, tokenShape(fill[s.fill:s.fillEnd])
+}
+
+// Shape says what a value looks like without saying what it is: one of
+// [policies.AllShapes], N being the length.
+func Shape(value []byte) string {
+	if len(value) > maxToken {
+		return sized("mixed", len(value))
+	}
+	for _, f := range forms {
+		if m := f.pattern.FindIndex(value); m != nil && m[1]-m[0] == len(value) && (f.valid == nil || f.valid(string(value))) {
+			return f.shape
+		}
+	}
+	return tokenShape(value)
 }
 
 func sized(shape string, n int) string { return shape + "-" + strconv.Itoa(n) }
@@ -67,7 +102,7 @@ func tokenShape(token []byte) string {
 	}
 	has := alphabetOf(token)
 	switch {
-	case has == decimalDigits && isEpoch(token):
+	case isEpoch(token):
 		return "timestamp"
 	case has == decimalDigits:
 		return sized("decimal", n)
@@ -135,9 +170,13 @@ func isDense(has alphabet) bool {
 	return has&decimalDigits != 0 && has&(lowerHex|lowerRest) != 0 && has&(upperHex|upperRest) != 0
 }
 
-// isEpoch reports whether digits are likely seconds or milliseconds since 1970:
-// those of the years 2010 to 2040.
-func isEpoch(digits []byte) bool {
+// isEpoch reports whether digits are likely seconds, perhaps with a fraction, or
+// milliseconds since 1970: those of the years 2010 to 2040.
+func isEpoch(token []byte) bool {
+	digits, fraction, _ := bytes.Cut(token, []byte("."))
+	if alphabetOf(digits) != decimalDigits || alphabetOf(fraction)&^decimalDigits != 0 {
+		return false
+	}
 	n, err := strconv.ParseInt(string(digits), 10, 64)
 	if err != nil {
 		return false
@@ -166,4 +205,65 @@ func isText(token []byte) bool {
 		token = token[size:]
 	}
 	return letters
+}
+
+// How hard a value is to guess, by the bits that [entropy] estimates.
+const (
+	EntropyLow    = "low"    // below 32 bits: a number, a name, a time
+	EntropyMedium = "medium" // below 64 bits
+	EntropyHigh   = "high"   // what tokens and session ids have
+)
+
+// entropy is the class of the bits that a value of a shape could have at most, as it is
+// written: its length times the bits of a symbol of the alphabets that occur in it
+// (10 digits, 16 hexadecimal digits, 26 letters of a case, 2 more of base64). Of words
+// and of markup it is one bit a byte, about what English has. Times are low: what can
+// be guessed is not what is random. Addresses are medium.
+func entropy(shape string, value []byte) string {
+	var bits float64
+	switch kind, _, _ := strings.Cut(shape, "-"); kind {
+	case "empty", "timestamp", "date", "time", "duration":
+		return EntropyLow
+	case "email", "ip":
+		return EntropyMedium
+	case "uuid", "jwt":
+		return EntropyHigh
+	case "text":
+		bits = float64(len(value))
+	default:
+		bits = float64(len(value)) * bitsOf(alphabetOf(value))
+	}
+	switch {
+	case bits < 32:
+		return EntropyLow
+	case bits < 64:
+		return EntropyMedium
+	}
+	return EntropyHigh
+}
+
+// bitsOf is how many bits a symbol of an alphabet can have.
+func bitsOf(has alphabet) float64 {
+	symbols := 0.0
+	for _, kind := range []struct {
+		of    alphabet
+		count float64
+	}{
+		{decimalDigits, 10}, {base64Only | base64urlOnly, 2},
+		{lowerRest, 26}, {upperRest, 26},
+	} {
+		if has&kind.of != 0 {
+			symbols += kind.count
+		}
+	}
+	if has&lowerRest == 0 && has&lowerHex != 0 {
+		symbols += 6
+	}
+	if has&upperRest == 0 && has&upperHex != 0 {
+		symbols += 6
+	}
+	if has&otherBytes != 0 || symbols < 2 {
+		return 1
+	}
+	return math.Log2(symbols)
 }

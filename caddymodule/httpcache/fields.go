@@ -88,7 +88,9 @@ var perVisitor = newFieldNames(
 // about its content: identifiers, traces, timings, counters, and what the caches
 // and balancers on the way write about themselves. Two answers that differ in
 // nothing else are the same answer.
-var perRequest = newFieldNames(
+var perRequest = newFieldNames(perRequestNames...)
+
+var perRequestNames = []string{
 	// identifiers
 	"Fly-Request-Id",
 	"Request-Id",
@@ -155,7 +157,11 @@ var perRequest = newFieldNames(
 	"X-Served-By",
 	"X-Varnish",
 	"X-Vercel-Cache",
-)
+}
+
+// PerRequestNames are the names for which [PerRequest] is true, in no particular
+// order; X-B3-* stands for all that begin so. The result is the caller's.
+func PerRequestNames() []string { return slices.Clone(perRequestNames) }
 
 // PerRequest reports whether the field, in any letter case, tells one request
 // from another without saying anything about the content (X-Request-Id,
@@ -221,6 +227,33 @@ func TargetedFields(h http.Header) http.Header {
 		}
 	}
 	return fields
+}
+
+// WithoutCoding returns a copy of the head of a response whose content coding has been
+// undone. Without Content-Encoding the length and the digests of the coded content are
+// wrong; the entity tag told two codings of a page apart, so it only says from now on
+// that they mean the same (RFC 9110 §8.8.3.3).
+func WithoutCoding(h http.Header) http.Header {
+	plain := h.Clone()
+	for name, values := range plain {
+		switch http.CanonicalHeaderKey(name) {
+		case "Content-Encoding", "Content-Length", "Content-Md5", "Content-Digest", "Digest", "Repr-Digest":
+			delete(plain, name)
+		case "Etag":
+			for i, tag := range values {
+				values[i] = WeakTag(tag)
+			}
+		}
+	}
+	return plain
+}
+
+// WeakTag returns an entity tag as a weak one (RFC 9110 §8.8.1).
+func WeakTag(tag string) string {
+	if tag == "" || strings.HasPrefix(tag, "W/") {
+		return tag
+	}
+	return "W/" + tag
 }
 
 // ForwardedFields returns a copy of h, sharing nothing with it, of what is passed on

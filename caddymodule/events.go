@@ -1,0 +1,58 @@
+package caddymodule
+
+import (
+	"encoding/hex"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// The events that Caddy's events app can hand to subscribers (exec, a plugin …). They
+// are rare: a refused key is not judged again for a while.
+const (
+	eventDiverge  = "cacheward_diverge"
+	eventWithdraw = "cacheward_withdraw"
+)
+
+// events emits Caddy events with the handler's own context.
+type events struct {
+	app *caddyevents.App
+	ctx caddy.Context
+}
+
+// announce emits the event that a record is about, if there is one. Subscribers run
+// before it returns.
+func (h *Handler) announce(rec *audit.Record) {
+	name := ""
+	switch rec.Event {
+	case audit.EventDiverge:
+		name = eventDiverge
+	case audit.EventWithdraw:
+		name = eventWithdraw
+	}
+	if name == "" || h.events.app == nil || !h.events.app.ShouldEmit(name) {
+		return
+	}
+	data := map[string]any{
+		"route": rec.Route, "host": rec.Host, "path": rec.Path,
+		"key": hex.EncodeToString(rec.Key[:8]), "reasons": reasonCodes(rec.Reasons),
+	}
+	if rec.Object != "" {
+		data["object"] = rec.Object
+	}
+	if d, ok := rec.Difference.(difference); ok {
+		data["class"], data["near"] = string(d.Class), d.Near
+	}
+	h.events.app.Emit(h.events.ctx, name, data)
+}
+
+func reasonCodes(reasons []policies.Reason) []string {
+	codes := make([]string, len(reasons))
+	for i, r := range reasons {
+		codes[i] = r.String()
+	}
+	return codes
+}

@@ -1,0 +1,1 @@
+/**/ typeof cb === 'function' && cb({"subscriber": "mika.aoyama@mail.example"});

@@ -1,0 +1,128 @@
+package caddymodule
+
+import (
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/store"
+	"github.com/cacheward/cacheward/policies"
+)
+
+// divergence is why two answers that differ are not shared. Where the difference is
+// something of the visitor's own, that is said as well.
+func divergence(d *gate.Divergence) []policies.Reason {
+	reasons := []policies.Reason{policies.ReasonDivergent}
+	if d.Class == policies.ClassReflected {
+		reasons = append(reasons, policies.ReasonReflectsInput)
+	}
+	return reasons
+}
+
+// refuseKey turns a fill away for what the origin answered to canonical requests.
+// That follows from the key alone, so the refusal is remembered for longer each
+// time, and what was stored under the key, now proved not to be shareable, goes.
+func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
+	switch first := reasons[0]; {
+	case j.head:
+		// Says nothing about what a GET gets, unless it is what is stored.
+		if j.updates(fill) {
+			h.forget(j)
+		}
+	case first == policies.ReasonMemoryFull, first == policies.ReasonFillAborted && h.workers.ctx.Err() != nil:
+		// Says nothing about the key; aborted by a reload, not by the time limit.
+	case first == policies.ReasonFillAborted, first == policies.ReasonOriginError, first == policies.ReasonTruncated,
+		momentary(fill.writer.status):
+		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
+	case j.influenced() && requestError(fill.writer.status):
+		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
+	default:
+		length, grow := gateRefusal, true
+		switch {
+		case j.varied():
+			length, grow = originRefusal, false
+		case j.influenced():
+			length, grow = visitorRefusal, false
+		}
+		h.shared.refusals.Remember(j.lane, first, length, grow)
+		// What a visitor had a say in does no harm to what is stored, but for what
+		// the origin says of just that.
+		if j.influenced() && !j.validated(fill) {
+			break
+		}
+		switch first {
+		case policies.ReasonDivergent, policies.ReasonReflectsInput, policies.ReasonStateInBody:
+			h.withdraw(j, fill, d, reasons)
+		default:
+			h.forget(j)
+		}
+	}
+	h.refused(j, f, fill, d, reasons)
+}
+
+// forget drops what is stored where the fill's response would be.
+func (h *Handler) forget(j *job) {
+	if err := store.Drop(h.shared.store, &h.shared.keyLocks, j.key, j.at, []byte(j.bytes)); err != nil {
+		h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
+	}
+}
+
+// refuseVisitor turns a fill away for what the visitor's own answer was. The
+// visitor may have caused that, so it is not remembered for longer each time and
+// does no harm to what is stored.
+func (h *Handler) refuseVisitor(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
+	h.shared.refusals.Remember(j.lane, reasons[0], visitorRefusal, false)
+	h.refused(j, f, fill, d, reasons)
+}
+
+// refused lets those who wait go on with their own requests, and records why. The
+// refusal is remembered by now: the next request must not start over.
+func (h *Handler) refused(j *job, f *flight, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
+	f.land(nil, reasons...)
+	rec := audit.Record{Event: audit.EventRefuse, Reasons: reasons}
+	if d != nil {
+		rec.Event, rec.Difference = audit.EventDiverge, difference{d}
+		h.metrics.divergences.WithLabelValues(j.rule.Name, string(d.Class)).Inc()
+	}
+	h.recordFill(j, fill, rec)
+}
+
+// withdraw drops what is stored of a page that, by what the origin answers to canonical
+// requests, is not shareable; its next fills are refused for longer each time. If it
+// was shareable until now, it is loud about that.
+func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
+	h.shared.refusals.Remember(j.at, reasons[0], gateRefusal, true)
+	h.forget(j)
+	object, since, known := h.shared.admissions.Forget(j.key)
+	if !known {
+		return
+	}
+	h.metrics.withdrawn.WithLabelValues(j.rule.Name).Inc()
+	rec := audit.Record{
+		Event: audit.EventWithdraw, Reasons: reasons, Object: object,
+		Detail: "first admitted " + since.UTC().Format(time.RFC3339),
+	}
+	if d != nil {
+		rec.Difference = difference{d}
+	}
+	h.recordFill(j, fill, rec)
+	h.warnWithdrawn(j, object, reasons[0])
+}
+
+// recurs says of a divergence that the page is one of a few, if bodies of it were seen
+// before, and where that says more than what differs.
+func (h *Handler) recurs(j *job, d *gate.Divergence, bodies ...gate.Body) {
+	if h.shared.recurrences.note(j.key, bodies) {
+		switch d.Class {
+		case policies.ClassContent, policies.ClassPersonal, policies.ClassOrder:
+			d.Class = policies.ClassVariant
+		}
+	}
+}
+
+// diverged counts a divergence of the route's pages.
+func (h *Handler) diverged(j *job, d *gate.Divergence) {
+	if h.shared.suspensions.Diverged(j.rule.Space) {
+		h.warnSuspended(j, d)
+	}
+}
