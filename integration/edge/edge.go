@@ -1,0 +1,126 @@
+// Package edge builds the cacheward binary and runs it, for tests that see it from
+// outside.
+package edge
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience is how long anything may take before a test gives up. It is not a measure
+// of anything: a test that passes does not wait for it.
+const Patience = 30 * time.Second
+
+// Build builds the binary into dir and returns its path. It also moves to dir what
+// Caddy keeps between its runs, for this process and those that it starts. It is for
+// TestMain, before there is a test to fail.
+func Build(dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "cacheward")
+	build := exec.Command("go", "build", "-o", binary, "github.com/cacheward/cacheward/cmd/cacheward")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the binary: %w\n%s", err, out)
+	}
+	for _, name := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME"} {
+		if err := os.Setenv(name, dir); err != nil {
+			return "", err
+		}
+	}
+	return binary, nil
+}
+
+// Start runs the binary in dir until the test ends, and returns when all the addresses
+// accept connections. If the test fails, what the binary wrote is logged.
+func Start(t testing.TB, binary, dir string, addresses []string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	var log output
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(Patience):
+			_ = cmd.Process.Kill()
+			t.Errorf("%s %s did not stop", filepath.Base(binary), args[0])
+		}
+		if t.Failed() {
+			t.Logf("output of %s %s:\n%s", filepath.Base(binary), args[0], log.String())
+		}
+	})
+	for _, address := range addresses {
+		Eventually(t, "listening on "+address, func() bool {
+			select {
+			case <-ended:
+				t.Fatalf("%s %s ended:\n%s", filepath.Base(binary), args[0], log.String())
+			default:
+			}
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				return false
+			}
+			return conn.Close() == nil
+		})
+	}
+}
+
+// Eventually waits until the condition holds, and fails the test if that takes longer
+// than Patience.
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("never came to pass: %s", what)
+}
+
+// FreeAddresses returns n loopback addresses that nobody listened on a moment ago.
+func FreeAddresses(t testing.TB, n int) []string {
+	t.Helper()
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // all are held until all are known: no two are the same
+		addresses[i] = l.Addr().String()
+	}
+	return addresses
+}
+
+// output collects what a process writes while a test reads it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
