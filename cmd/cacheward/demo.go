@@ -25,7 +25,7 @@ var errFindings = errors.New("findings")
 func registerDemo() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "demo",
-		Usage: "[--visitors <n>] [--seed <n>] [--format text|json] [--serve [--listen <addr>] [--app <addr>]]",
+		Usage: "[--visitors <n>] [--seed <n>] [--format text|json] [--variants] [--serve [--listen <addr>] [--app <addr>]]",
 		Short: "Replays the incident that Cacheward exists to prevent",
 		Long: `
 Replays, on this machine and over real HTTP, what happened to a reward site in
@@ -34,12 +34,17 @@ and a CDN cached it for five minutes. The same visits go through no cache, throu
 that CDN, through Cacheward with the same mistaken rule, and through Cacheward with
 a right policy; then the app's own database is asked who was attributed to whom.
 
+With --variants, the incident in all the ways in which it can have happened: how the
+page carried the record's token, how the referrer came to the app, and what the app
+said about caching.
+
 	$ cacheward demo
 	$ cacheward demo --visitors 10000 --format json
+	$ cacheward demo --variants
 	$ cacheward demo --serve
 
-Exit status: 0 if Cacheward attributed every visitor rightly, 1 if it did not, 2 if
-the demo could not run.
+Exit status: 0 if Cacheward attributed every visitor rightly, 1 if it did not or did
+not record why it shared nothing, 2 if the demo could not run.
 `,
 		CobraFunc: wireDemo,
 	})
@@ -48,9 +53,10 @@ the demo could not run.
 func wireDemo(cmd *cobra.Command) {
 	var o demo.Options
 	flags := cmd.Flags()
-	flags.IntVar(&o.Visitors, "visitors", 2000, "how many visitors come")
+	flags.IntVar(&o.Visitors, "visitors", 2000, "how many visitors come; with --variants, to each host in each way (default 6)")
 	flags.Uint64Var(&o.Seed, "seed", 1, "another seed makes other visitors")
 	flags.StringVar(&o.Format, "format", "text", "text or json")
+	flags.BoolVar(&o.Variants, "variants", false, "run the incident in all its variants")
 	flags.BoolVar(&o.Serve, "serve", false, "leave the app and the edge running, to play with")
 	flags.StringVar(&o.Listen, "listen", "", "with --serve: address of the edge (default 127.0.0.1:9080, or a free port)")
 	flags.StringVar(&o.AppListen, "app", "", "with --serve: address of the app (default 127.0.0.1:9200, or a free port)")
@@ -69,8 +75,13 @@ func wireDemo(cmd *cobra.Command) {
 			return usage(fmt.Errorf("--visitors %d; a positive number was expected", o.Visitors))
 		case o.Format != "text" && o.Format != "json":
 			return usage(fmt.Errorf("--format %q; text or json was expected", o.Format))
+		case o.Variants && o.Serve:
+			return usage(errors.New("--variants and --serve exclude each other"))
 		case !o.Serve && (o.Listen != "" || o.AppListen != ""):
 			return usage(errors.New("--listen and --app need --serve"))
+		}
+		if o.Variants && !flags.Changed("visitors") {
+			o.Visitors = 0 // its own default
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -95,7 +106,7 @@ func exitWith(cmd *cobra.Command, code int) error {
 }
 
 // edgeConfig is the whole configuration of the demo's edge. What it writes to
-// its log is of no interest here, but for errors.
+// its log is of no interest here, but for errors and, if wanted, the audit records.
 const edgeConfig = `{
 	admin off
 	persist_config off
@@ -105,7 +116,8 @@ const edgeConfig = `{
 		level ERROR
 	}
 	log audit {
-		output discard
+		output %s
+		format json
 		include http.handlers.cacheward.audit
 	}
 }
@@ -119,12 +131,16 @@ http://:%s {
 `
 
 // startEdge runs Caddy in this process.
-func startEdge(_ context.Context, listen, upstream, policy string) (string, func() error, error) {
-	host, port, err := net.SplitHostPort(listen)
+func startEdge(_ context.Context, e demo.Edge) (string, func() error, error) {
+	host, port, err := net.SplitHostPort(e.Listen)
 	if err != nil {
 		return "", nil, err
 	}
-	text := fmt.Sprintf(edgeConfig, port, host, indent(policy), upstream)
+	records := "discard"
+	if e.AuditLog != "" {
+		records = "file `" + e.AuditLog + "` {\n\t\t\troll_disabled\n\t\t}"
+	}
+	text := fmt.Sprintf(edgeConfig, records, port, host, indent(e.Policy), e.Upstream)
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "demo"})
 	if err != nil {
 		return "", nil, err
@@ -132,7 +148,7 @@ func startEdge(_ context.Context, listen, upstream, policy string) (string, func
 	if err := caddy.Load(config, true); err != nil {
 		return "", nil, err
 	}
-	return listen, caddy.Stop, nil
+	return e.Listen, caddy.Stop, nil
 }
 
 func indent(policy string) string {

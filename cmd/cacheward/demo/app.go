@@ -71,6 +71,7 @@ type view struct {
 	Title    string
 	Mobile   bool
 	Token    string
+	Carrier  carrier // of the token, in the pages of the variants
 	Member   string
 	Recorded attribution
 }
@@ -109,11 +110,6 @@ func (a *app) register(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "the form cannot be read: "+err.Error())
 		return
 	}
-	member := strings.TrimSpace(r.PostForm.Get("member"))
-	if member == "" {
-		fail(w, http.StatusBadRequest, "the form's member field is empty, a name was expected")
-		return
-	}
 	recorded := attribution{r.PostForm.Get("ref"), r.PostForm.Get("source")}
 	if a.version == pageV1 {
 		var err error
@@ -121,6 +117,17 @@ func (a *app) register(w http.ResponseWriter, r *http.Request) {
 			fail(w, http.StatusInternalServerError, err.Error())
 			return
 		}
+	}
+	a.join(w, r, recorded)
+}
+
+// join makes a member of whoever sent the form, which has been read, and ties the
+// attribution to them.
+func (a *app) join(w http.ResponseWriter, r *http.Request, recorded attribution) {
+	member := strings.TrimSpace(r.PostForm.Get("member"))
+	if member == "" {
+		fail(w, http.StatusBadRequest, "the form's member field is empty, a name was expected")
+		return
 	}
 	switch err := a.db.addMember(r.Context(), member, recorded); {
 	case errors.Is(err, errTaken):

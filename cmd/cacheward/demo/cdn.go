@@ -28,6 +28,8 @@ const (
 // concurrent use; concurrent misses are fetched each for itself.
 type cdn struct {
 	proxy *httputil.ReverseProxy
+	// override says that the rule holds whatever the origin says.
+	override bool
 
 	mu     sync.Mutex
 	copies map[string]response
@@ -108,7 +110,10 @@ func (s response) writeTo(w http.ResponseWriter, r *http.Request) {
 // visitor gets it.
 func (c *cdn) keep(res *http.Response) error {
 	res.Header.Set("X-Cache", "MISS")
-	ttl := lifetime(res.Header)
+	ttl := cdnTTL
+	if !c.override {
+		ttl = lifetime(res.Header)
+	}
 	if res.Request.Method != http.MethodGet || res.StatusCode != http.StatusOK || ttl <= 0 {
 		return nil
 	}

@@ -3,7 +3,8 @@
 // is shown, a CDN that caches the page for five minutes without looking at the
 // query, and visitors with referrers of their own. It runs the same visits
 // through four set-ups and asks the app's own database who was attributed to
-// whom.
+// whom. It can also run the incident in all the variants that are faithful to it,
+// each through that CDN and through Cacheward ([Options.Variants]).
 //
 // It imports no Caddy: the command passes it a function that starts Cacheward.
 package demo
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 )
 
 // The exit codes of Run.
@@ -26,25 +28,40 @@ const (
 // defaultVisitors is how many visitors walk through each scenario.
 const defaultVisitors = 2000
 
-// EdgeFunc starts Cacheward at listen ("127.0.0.1:port", a port that was free a
-// moment ago), for every host, in plain HTTP, before the app at upstream
-// ("127.0.0.1:port"). The policy is what stands inside a Caddyfile's cacheward
-// block. The edge must pass the Host header on.
+// Edge is what an edge is started with.
+type Edge struct {
+	// Listen is its address, "127.0.0.1:port": a port that was free a moment ago.
+	Listen string
+	// Upstream is the address of the app, "127.0.0.1:port".
+	Upstream string
+	// Policy is what stands inside a Caddyfile's cacheward block.
+	Policy string
+	// AuditLog is the file that the audit records are written to, one JSON object
+	// a line; its directory exists. Empty: the records are not wanted.
+	AuditLog string
+}
+
+// EdgeFunc starts Cacheward for every host, in plain HTTP, before an app. The edge
+// must pass the Host header on.
 //
 // It returns when the edge accepts connections, with the address at which it
-// does, and with a function that stops it and waits until it has stopped; ctx
-// bounds the start only. At most one edge is running at a time. A taken port is an error that wraps
-// syscall.EADDRINUSE, or reads like it; the demo then tries another.
-type EdgeFunc func(ctx context.Context, listen, upstream, policy string) (addr string, stop func() error, err error)
+// does, and with a function that stops it and waits until it has stopped and its
+// audit records are written; ctx bounds the start only. At most one edge is running
+// at a time. A taken port is an error that wraps syscall.EADDRINUSE, or reads like
+// it; the demo then tries another.
+type EdgeFunc func(ctx context.Context, e Edge) (addr string, stop func() error, err error)
 
 // Options are what Run needs. Edge, Stdout and Stderr must be given.
 type Options struct {
-	// Visitors in each scenario. Default: 2,000.
+	// Visitors in each scenario. Default: 2,000. With Variants: those who come to
+	// each host in each way, 2 to 50. Default: 6.
 	Visitors int
 	// Seed of the visitors. The same seed makes the same visitors.
 	Seed uint64
 	// Format of the results: text or json. Default: text.
 	Format string
+	// Variants runs the variants of the incident instead of the scenarios.
+	Variants bool
 	// Serve leaves the app and the edge running, to play with, instead of
 	// running the scenarios.
 	Serve bool
@@ -63,15 +80,25 @@ type Options struct {
 	Terminal bool
 	// Color says that Stdout understands ANSI colours and wants them.
 	Color bool
+
+	// moment stands for defaultMoment.
+	moment time.Duration
 }
 
 // Run runs the demo and returns the exit code: 0 if Cacheward attributed nobody
-// wrongly, 1 if it did, 2 if the demo could not run (the reason is on Stderr).
+// wrongly, 1 if it did or, with Variants, if its audit log does not say why it
+// shared nothing, 2 if the demo could not run (the reason is on Stderr).
 // Once ctx is done it stops what it started; that is an error for the scenarios,
 // and the ordinary end of Serve.
 func Run(ctx context.Context, o Options) int {
 	if o.Visitors == 0 {
 		o.Visitors = defaultVisitors
+		if o.Variants {
+			o.Visitors = defaultGroup
+		}
+	}
+	if o.moment == 0 {
+		o.moment = defaultMoment
 	}
 	if o.Format == "" {
 		o.Format = "text"
@@ -90,6 +117,9 @@ func run(ctx context.Context, o Options) (int, error) {
 	}
 	if o.Serve {
 		return exitFine, serve(ctx, o)
+	}
+	if o.Variants {
+		return showVariants(ctx, o, allVariants())
 	}
 	results, err := runScenarios(ctx, o)
 	if err != nil {
@@ -114,6 +144,9 @@ func run(ctx context.Context, o Options) (int, error) {
 func (o Options) validate() error {
 	if o.Visitors < 1 {
 		return fmt.Errorf("visitors: %d is too few, 1 or more were expected", o.Visitors)
+	}
+	if o.Variants && (o.Visitors < minGroup || o.Visitors > maxGroup) {
+		return fmt.Errorf("visitors: %d to each host in each way, %d to %d were expected", o.Visitors, minGroup, maxGroup)
 	}
 	if o.Format != "text" && o.Format != "json" {
 		return fmt.Errorf("format: %q is unknown, text or json was expected", o.Format)

@@ -140,11 +140,11 @@ func TestCouldNotRun(t *testing.T) {
 	broken := standIn(func(*httputil.ReverseProxy, string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	})
-	failing := func(context.Context, string, string, string) (string, func() error, error) {
+	failing := func(context.Context, Edge) (string, func() error, error) {
 		return "", nil, errors.New("no such directive")
 	}
-	unstoppable := func(ctx context.Context, address, upstream, policy string) (string, func() error, error) {
-		addr, stop, err := careful(ctx, address, upstream, policy)
+	unstoppable := func(ctx context.Context, e Edge) (string, func() error, error) {
+		addr, stop, err := careful(ctx, e)
 		return addr, func() error { return errors.Join(stop(), errors.New("still there")) }, err
 	}
 	for name, test := range map[string]struct {
@@ -183,9 +183,9 @@ func TestCouldNotRun(t *testing.T) {
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	edge := func(context.Context, string, string, string) (string, func() error, error) {
+	edge := func(context.Context, Edge) (string, func() error, error) {
 		cancel()
-		return careful(ctx, anyPort, anyPort, MistakenPolicy)
+		return careful(ctx, Edge{Listen: anyPort, Upstream: anyPort, Policy: MistakenPolicy})
 	}
 	var stderr bytes.Buffer
 	if code := Run(ctx, Options{Visitors: 20, Edge: edge, Stdout: io.Discard, Stderr: &stderr}); code != exitFailed {
@@ -229,14 +229,14 @@ func TestEdgeGetsAnotherPortWhenItsOwnIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			attempts := 0
-			edge := func(_ context.Context, address, _, _ string) (string, func() error, error) {
+			edge := func(_ context.Context, e Edge) (string, func() error, error) {
 				attempts++
 				if attempts <= len(test.failures) {
 					return "", nil, test.failures[attempts-1]
 				}
-				return address, func() error { return nil }, nil
+				return e.Listen, func() error { return nil }, nil
 			}
-			_, _, err := startEdge(t.Context(), edge, test.address, "127.0.0.1:2", "")
+			_, _, err := startEdge(t.Context(), edge, Edge{Listen: test.address, Upstream: "127.0.0.1:2"})
 			if (err == nil) != test.ok || attempts != test.attempts {
 				t.Errorf("error %v after %d attempts, want ok %v after %d", err, attempts, test.ok, test.attempts)
 			}

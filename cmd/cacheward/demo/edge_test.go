@@ -12,11 +12,11 @@ import (
 // would be. It is here for the wiring; what Cacheward itself does is tested with
 // Cacheward.
 func standIn(handler func(app *httputil.ReverseProxy, policy string) http.Handler) EdgeFunc {
-	return func(_ context.Context, address, upstream, policy string) (string, func() error, error) {
+	return func(_ context.Context, e Edge) (string, func() error, error) {
 		transport := cdnTransport(maxConnections)
-		app := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: upstream})
+		app := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: e.Upstream})
 		app.Transport = transport
-		running, err := listen(address, handler(app, policy))
+		running, err := listen(e.Listen, handler(app, e.Policy))
 		if err != nil {
 			return "", nil, err
 		}

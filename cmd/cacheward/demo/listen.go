@@ -55,35 +55,40 @@ func listen(address string, handler http.Handler) (*server, error) {
 func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		_ = s.http.Close() // reports only listeners that are closed already
-	}
+	_ = s.http.Shutdown(ctx) // what it leaves open is cut
+	return s.cut()
+}
+
+// cut ends the server at once. It is for when all clients are gone: stop would wait
+// for a connection that one of them made and never used.
+func (s *server) cut() error {
+	_ = s.http.Close() // reports only listeners that are closed already
 	if err := <-s.done; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving at %s: %w", s.addr, err)
 	}
 	return nil
 }
 
-// startEdge starts the edge at address, or at a free port when address is empty.
+// startEdge starts the edge at e.Listen, or at a free port when that is empty.
 // A free port can be lost to another program before the edge has taken it, hence
 // the attempts.
-func startEdge(ctx context.Context, edge EdgeFunc, address, upstream, policy string) (string, func() error, error) {
+func startEdge(ctx context.Context, start EdgeFunc, e Edge) (string, func() error, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
-		chosen := address
-		if chosen == "" {
+		chosen := e
+		if chosen.Listen == "" {
 			free, err := freeAddress()
 			if err != nil {
 				return "", nil, err
 			}
-			chosen = free
+			chosen.Listen = free
 		}
-		addr, stop, err := edge(ctx, chosen, upstream, policy)
+		addr, stop, err := start(ctx, chosen)
 		if err == nil {
 			return addr, stop, nil
 		}
-		if address != "" || attempt == attempts || !addressInUse(err) {
-			return "", nil, fmt.Errorf("starting the edge at %s: %w", chosen, err)
+		if e.Listen != "" || attempt == attempts || !addressInUse(err) {
+			return "", nil, fmt.Errorf("starting the edge at %s: %w", chosen.Listen, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 
@@ -116,7 +117,7 @@ func (s scenario) run(ctx context.Context, o Options, visitors []visitor, step f
 		return result{}, err
 	}
 	if s.policy != "" {
-		edge, stop, err := startEdge(ctx, o.Edge, o.Listen, address, s.policy)
+		edge, stop, err := startEdge(ctx, o.Edge, Edge{Listen: o.Listen, Upstream: address, Policy: s.policy})
 		if err != nil {
 			return result{}, err
 		}
@@ -150,18 +151,12 @@ func orAny(address string) string {
 	return address
 }
 
-// startApp starts an app with an empty database in a directory of its own.
+// startApp starts an app with an empty database.
 func startApp(ctx context.Context, undo *closers, address string, version pageVersion) (*app, string, error) {
-	dir, err := os.MkdirTemp("", "cacheward-demo-")
-	if err != nil {
-		return nil, "", fmt.Errorf("making a directory for the app's database: %w", err)
-	}
-	undo.add(func() error { return os.RemoveAll(dir) })
-	site, err := newApp(ctx, dir, version)
+	site, err := openApp(ctx, undo, version)
 	if err != nil {
 		return nil, "", err
 	}
-	undo.add(site.close)
 	running, err := listen(address, site)
 	if err != nil {
 		return nil, "", fmt.Errorf("starting the app: %w", err)
@@ -170,10 +165,38 @@ func startApp(ctx context.Context, undo *closers, address string, version pageVe
 	return site, running.addr, nil
 }
 
+// openApp makes an app with an empty database in a directory of its own.
+func openApp(ctx context.Context, undo *closers, version pageVersion) (*app, error) {
+	dir, err := tempDir(undo)
+	if err != nil {
+		return nil, err
+	}
+	site, err := newApp(ctx, dir, version)
+	if err != nil {
+		return nil, err
+	}
+	undo.add(site.close)
+	return site, nil
+}
+
+func tempDir(undo *closers) (string, error) {
+	dir, err := os.MkdirTemp("", "cacheward-demo-")
+	if err != nil {
+		return "", fmt.Errorf("making a temporary directory: %w", err)
+	}
+	undo.add(func() error { return os.RemoveAll(dir) })
+	return dir, nil
+}
+
 // startCDN starts a CDN with an empty cache before upstream.
 func startCDN(undo *closers, address, upstream string) (string, error) {
 	transport := cdnTransport(maxConnections)
-	running, err := listen(address, newCDN(upstream, transport))
+	return serveCDN(undo, address, newCDN(upstream, transport), transport)
+}
+
+// serveCDN starts serving what a CDN made of the transport has.
+func serveCDN(undo *closers, address string, cdn http.Handler, transport *http.Transport) (string, error) {
+	running, err := listen(address, cdn)
 	if err != nil {
 		return "", fmt.Errorf("starting the CDN: %w", err)
 	}

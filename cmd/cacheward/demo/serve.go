@@ -69,7 +69,7 @@ func startAll(ctx context.Context, o Options, undo *closers) (served, error) {
 	if at == anyPort {
 		at = "" // startEdge looks for one, and for another if that is lost
 	}
-	edge, stop, err := startEdge(ctx, o.Edge, at, appV2, RightPolicy)
+	edge, stop, err := startEdge(ctx, o.Edge, Edge{Listen: at, Upstream: appV2, Policy: RightPolicy})
 	if err != nil {
 		return served{}, err
 	}

@@ -49,7 +49,7 @@ func writeText(w io.Writer, results []result, color bool) error {
 // cell is a text and the colour in which it is shown; empty, in none.
 type cell struct{ text, color string }
 
-var heads = [2][]string{
+var heads = [][]string{
 	{"", "", "attributed", "", "rendered", "served from", ""},
 	{"scenario", "visitors", "wrongly", "", "by the app", "cache", "refused, by reason"},
 }
@@ -58,7 +58,17 @@ var heads = [2][]string{
 var leftAligned = map[int]bool{0: true, 6: true}
 
 func writeTable(b *strings.Builder, results []result, color bool) {
-	rows := make([][]cell, 0, len(results)+len(heads))
+	var rows [][]cell
+	for _, r := range results {
+		rows = append(rows, r.rows()...)
+	}
+	layOut(b, heads, rows, leftAligned, color)
+}
+
+// layOut writes lines of heads, a rule and lines of cells in columns, of which those
+// in left are aligned to the left.
+func layOut(b *strings.Builder, heads [][]string, body [][]cell, left map[int]bool, color bool) {
+	rows := make([][]cell, 0, len(heads)+len(body))
 	for _, head := range heads {
 		row := make([]cell, len(head))
 		for i, title := range head {
@@ -66,9 +76,7 @@ func writeTable(b *strings.Builder, results []result, color bool) {
 		}
 		rows = append(rows, row)
 	}
-	for _, r := range results {
-		rows = append(rows, r.rows()...)
-	}
+	rows = append(rows, body...)
 	widths := make([]int, len(heads[0]))
 	for _, row := range rows {
 		for i, c := range row {
@@ -79,7 +87,7 @@ func writeTable(b *strings.Builder, results []result, color bool) {
 		if i == len(heads) {
 			b.WriteString(rule(widths))
 		}
-		writeRow(b, row, widths, color)
+		writeRow(b, row, widths, left, color)
 	}
 }
 
@@ -108,7 +116,7 @@ func (r result) rows() [][]cell {
 	return rows
 }
 
-func writeRow(b *strings.Builder, row []cell, widths []int, color bool) {
+func writeRow(b *strings.Builder, row []cell, widths []int, left map[int]bool, color bool) {
 	var line strings.Builder
 	for i, c := range row {
 		if i > 0 {
@@ -119,7 +127,7 @@ func writeRow(b *strings.Builder, row []cell, widths []int, color bool) {
 		if color && c.color != "" && c.text != "" {
 			shown = c.color + c.text + plain
 		}
-		if leftAligned[i] {
+		if left[i] {
 			line.WriteString(shown + padding)
 		} else {
 			line.WriteString(padding + shown)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,7 @@ func (b *browser) visit(ctx context.Context, v visitor) (landed, error) {
 	if err != nil {
 		return landed{}, err
 	}
+	v.cookies = withNew(v.cookies, header)
 	form, err := findForm(page)
 	if err != nil {
 		return landed{}, fmt.Errorf("page at %s: %w", v.url(), err)
@@ -71,6 +73,7 @@ func (b *browser) visit(ctx context.Context, v visitor) (landed, error) {
 	if err != nil {
 		return landed{}, err
 	}
+	v.referer = v.url()
 	if _, _, err := b.send(ctx, v, http.MethodPost, action, form.fill(v).Encode()); err != nil {
 		return landed{}, err
 	}
@@ -87,6 +90,9 @@ func (b *browser) send(ctx context.Context, v visitor, method, address, form str
 	request.Header.Set("User-Agent", v.agent)
 	request.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	request.Header.Set("Accept-Language", v.language)
+	if v.referer != "" {
+		request.Header.Set("Referer", v.referer)
+	}
 	if v.cookies != "" {
 		request.Header.Set("Cookie", v.cookies)
 	}
@@ -109,6 +115,18 @@ func (b *browser) send(ctx context.Context, v visitor, method, address, form str
 	return response.Header, string(body), nil
 }
 
+// withNew returns a Cookie header with the cookies that a response sets added to it,
+// as a browser's jar would.
+func withNew(cookies string, header http.Header) string {
+	for _, set := range (&http.Response{Header: header}).Cookies() {
+		if cookies != "" {
+			cookies += "; "
+		}
+		cookies += set.Name + "=" + set.Value
+	}
+	return cookies
+}
+
 // resolve returns the address of a form's action on a page.
 func resolve(page, action string) (string, error) {
 	base, err := url.Parse(page)
@@ -129,6 +147,8 @@ func resolve(page, action string) (string, error) {
 type form struct {
 	action string
 	inputs []input
+	// data is what the page has for its own script.
+	data map[string]string
 }
 
 // input is an input of a form that has a name.
@@ -137,7 +157,10 @@ type input struct {
 	// fromQuery names the query parameter that the page's script copies into
 	// the input when the form is sent; may be empty.
 	fromQuery string
-	hidden    bool
+	// fromData names the member of the page's data that the page's script copies
+	// into the input when the form is sent; may be empty.
+	fromData string
+	hidden   bool
 }
 
 // findForm returns the page's first form that is sent by POST.
@@ -150,13 +173,14 @@ func findForm(page string) (form, error) {
 		if node.Type != html.ElementNode || node.Data != "form" || !strings.EqualFold(attribute(node, "method"), "post") {
 			continue
 		}
-		found := form{action: attribute(node, "action")}
+		found := form{action: attribute(node, "action"), data: findData(root)}
 		for child := range node.Descendants() {
 			if child.Type == html.ElementNode && child.Data == "input" && attribute(child, "name") != "" {
 				found.inputs = append(found.inputs, input{
 					name:      attribute(child, "name"),
 					value:     attribute(child, "value"),
 					fromQuery: attribute(child, "data-from-query"),
+					fromData:  attribute(child, "data-from-data"),
 					hidden:    strings.EqualFold(attribute(child, "type"), "hidden"),
 				})
 			}
@@ -164,6 +188,21 @@ func findForm(page string) (form, error) {
 		return found, nil
 	}
 	return form{}, errors.New("no form that is sent by POST")
+}
+
+// findData returns the members of the last JSON object in the page's scripts, nil if there
+// is none. What is no object of strings is not for these visitors.
+func findData(root *html.Node) map[string]string {
+	var data map[string]string
+	for node := range root.Descendants() {
+		if node.Type == html.ElementNode && node.Data == "script" && attribute(node, "type") == "application/json" && node.FirstChild != nil {
+			var object map[string]string
+			if json.Unmarshal([]byte(node.FirstChild.Data), &object) == nil && object != nil {
+				data = object
+			}
+		}
+	}
+	return data
 }
 
 func attribute(node *html.Node, name string) string {
@@ -176,7 +215,8 @@ func attribute(node *html.Node, name string) string {
 }
 
 // fill returns what the visitor sends: hidden inputs as the page has them, those
-// that the page's script fills from the visitor's own address, and their name.
+// that the page's script fills from the visitor's own address or from its data, and
+// their name.
 func (f form) fill(v visitor) url.Values {
 	own, _ := url.ParseQuery(v.query) // what cannot be read is left out, as URLSearchParams does
 	values := make(url.Values)
@@ -184,6 +224,8 @@ func (f form) fill(v visitor) url.Values {
 		switch {
 		case in.fromQuery != "":
 			values.Add(in.name, own.Get(in.fromQuery))
+		case in.fromData != "":
+			values.Add(in.name, f.data[in.fromData])
 		case in.hidden:
 			values.Add(in.name, in.value)
 		case in.name == "member":

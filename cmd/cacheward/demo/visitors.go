@@ -23,15 +23,23 @@ type visitor struct {
 	// had is the attribution that this visitor really has. The referrer is
 	// theirs alone, so that a mix-up cannot go unseen.
 	had attribution
-	// query is the raw query of the visit's address.
+	// query is the raw query of the visit's address; may be empty.
 	query string
+	// referer is the Referer header; may be empty.
+	referer string
 	// cookies is the Cookie header; may be empty.
 	cookies  string
 	language string
 	agent    string
 }
 
-func (v visitor) url() string { return "http://" + v.host + landingPath + "?" + v.query }
+func (v visitor) url() string {
+	address := "http://" + v.host + landingPath
+	if v.query != "" {
+		address += "?" + v.query
+	}
+	return address
+}
 
 var (
 	sources   = []string{"friend", "mail", "share", "banner", "search", "partner"}
