@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/cacheward/cacheward/integration/edge"
 )
 
 // cpuCaddyfile has the same page behind no cacheward at all and behind routes that
@@ -61,13 +63,13 @@ func BenchmarkInspection(b *testing.B) {
 	}))
 	b.Cleanup(origin.Close)
 	dir := b.TempDir()
-	addresses := freeAddresses(b, 1)
+	addresses := edge.FreeAddresses(b, 1)
 	_, port, _ := strings.Cut(addresses[0], ":")
 	config := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(config, fmt.Appendf(nil, cpuCaddyfile, port, origin.Listener.Addr()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	process := start(b, dir, addresses, "run", "--config", config, "--adapter", "caddyfile")
+	process := edge.Start(b, binary, dir, addresses, "run", "--config", config, "--adapter", "caddyfile")
 	var n atomic.Int64
 	for _, kind := range []string{"plain", "trusted", "inspected", "corroborated"} {
 		b.Run(kind, func(b *testing.B) {

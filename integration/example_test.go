@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cacheward/cacheward/integration/edge"
 )
 
 // example is Caddyfile.example with its addresses replaced by free ones.
@@ -44,16 +46,16 @@ func TestExampleInFrontOfTheDemo(t *testing.T) {
 	}{{"page with state", 0}, {"page without state", 1}} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			apps := freeAddresses(t, 2)
-			ports := freeAddresses(t, 3)
-			start(t, dir, apps, "demo", "--serve", "--listen", ports[0], "--app", apps[0])
+			apps := edge.FreeAddresses(t, 2)
+			ports := edge.FreeAddresses(t, 3)
+			edge.Start(t, binary, dir, apps, "demo", "--serve", "--listen", ports[0], "--app", apps[0])
 			config := example(t, dir, ports[1], apps[tt.version], ports[2])
 			for _, verb := range []string{"validate", "adapt"} {
 				if _, stderr, code := command(t, verb, "--config", config, "--adapter", "caddyfile"); code != 0 {
 					t.Fatalf("cacheward %s: exit %d\n%s", verb, code, stderr)
 				}
 			}
-			start(t, dir, ports[1:], "run", "--config", config, "--adapter", "caddyfile")
+			edge.Start(t, binary, dir, ports[1:], "run", "--config", config, "--adapter", "caddyfile")
 			url, log := "http://"+ports[1], filepath.Join(dir, "audit.log")
 
 			first := visit(t, url+"/register/lp?ref=A1", "hapitas.example")

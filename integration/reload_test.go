@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cacheward/cacheward/integration/edge"
 )
 
 const reloadCaddyfile = `{
@@ -32,7 +34,7 @@ func TestReload(t *testing.T) {
 	}))
 	t.Cleanup(origin.Close)
 	dir := t.TempDir()
-	addresses := freeAddresses(t, 2)
+	addresses := edge.FreeAddresses(t, 2)
 	_, port, _ := strings.Cut(addresses[0], ":")
 	config := filepath.Join(dir, "Caddyfile")
 	write(t, config, fmt.Sprintf(reloadCaddyfile, addresses[1], port, origin.Listener.Addr()))
@@ -41,11 +43,11 @@ func TestReload(t *testing.T) {
 		return fmt.Sprintf("  - {name: %s, match: {paths: [/%s]}, cache: %s}\n", name, name, cache)
 	}
 	write(t, policy, "version: 1\nroutes:\n"+route("kept", "1h")+route("changed", "1h")+route("dropped", "1h"))
-	start(t, dir, addresses, "run", "--config", config, "--adapter", "caddyfile")
+	edge.Start(t, binary, dir, addresses, "run", "--config", config, "--adapter", "caddyfile")
 	url := "http://" + addresses[0]
 	status := func(path string) string { return visit(t, url+path, "example.com").cacheward() }
 	for _, path := range []string{"/kept", "/changed", "/dropped"} {
-		eventually(t, "a hit on "+path, func() bool { return strings.Contains(status(path), "; hit") })
+		edge.Eventually(t, "a hit on "+path, func() bool { return strings.Contains(status(path), "; hit") })
 	}
 
 	write(t, policy, "version: 1\nroutes:\n"+route("kept", "1h")+route("changed", "30m")+route("dropped", "never"))

@@ -4,9 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"github.com/cacheward/cacheward/integration/edge"
 )
 
 var (
@@ -29,14 +29,9 @@ func run(m *testing.M) int {
 		return 2
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "cacheward")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/cacheward")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the binary: %v\n%s", err, out)
+	if binary, err = edge.Build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	// Caddy keeps its data under these.
-	os.Setenv("XDG_DATA_HOME", dir)
-	os.Setenv("XDG_CONFIG_HOME", dir)
 	return m.Run()
 }

@@ -36,9 +36,9 @@ func Build(dir string) (binary string, err error) {
 	return binary, nil
 }
 
-// Start runs the binary in dir until the test ends, and returns when all the addresses
-// accept connections. If the test fails, what the binary wrote is logged.
-func Start(t testing.TB, binary, dir string, addresses []string, args ...string) {
+// Start runs the binary in dir until the test ends, and returns its process when all the
+// addresses accept connections. If the test fails, what the binary wrote is logged.
+func Start(t testing.TB, binary, dir string, addresses []string, args ...string) *os.Process {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
@@ -78,6 +78,7 @@ func Start(t testing.TB, binary, dir string, addresses []string, args ...string)
 			return conn.Close() == nil
 		})
 	}
+	return cmd.Process
 }
 
 // Eventually waits until the condition holds, and fails the test if that takes longer
@@ -92,19 +93,34 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Fatalf("never came to pass: %s", what)
 }
 
-// FreeAddresses returns n loopback addresses that nobody listened on a moment ago.
+// FreeAddresses returns loopback addresses with consecutive free ports.
 func FreeAddresses(t testing.TB, n int) []string {
 	t.Helper()
-	addresses := make([]string, n)
-	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 50 {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() // all are held until all are known: no two are the same
-		addresses[i] = l.Addr().String()
+		base := first.Addr().(*net.TCPAddr).Port
+		listeners := []net.Listener{first}
+		addresses := []string{first.Addr().String()}
+		for i := 1; i < n; i++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i))
+			if err != nil {
+				break
+			}
+			listeners = append(listeners, l)
+			addresses = append(addresses, l.Addr().String())
+		}
+		for _, l := range listeners {
+			l.Close()
+		}
+		if len(addresses) == n {
+			return addresses
+		}
 	}
-	return addresses
+	t.Fatal("no consecutive free ports")
+	return nil
 }
 
 // output collects what a process writes while a test reads it.
