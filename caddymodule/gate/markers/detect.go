@@ -18,7 +18,7 @@ const (
 	// workBytes is how many bytes of a page are given to patterns, all together. A page
 	// without visitors' state takes some thousands; only one that is made of anchors
 	// takes as much, and then it is some tenths of a second.
-	workBytes = 8 << 20
+	workBytes = 4 << 20
 	// What is read without a pattern costs one byte of these in so many.
 	cheap = 16
 )
@@ -121,9 +121,9 @@ func (s *scan) anchor(a *anchor, at int) {
 		case d.In == policies.InTag:
 			s.inTag(d, at)
 		case d.In == policies.InScript:
-			s.inText(d, s.body, 0, at, s.forPrograms)
+			s.inText(d, s.body, at, len(a.text), s.forPrograms)
 		default:
-			s.inText(d, s.body, 0, at, s.notAboutPage)
+			s.inText(d, s.body, at, len(a.text), s.notAboutPage)
 		}
 	}
 	if a.blob != nil {
@@ -131,28 +131,27 @@ func (s *scan) anchor(a *anchor, at int) {
 	}
 }
 
-// inText tries a pattern around an anchor in a text that begins at base in the body.
-// Where a find does not count, unless accept says so, it is no find.
-func (s *scan) inText(d *detector, text []byte, base, at int, accept func(at int) bool) {
+// inText tries a pattern around an anchor of a text, given by its place and length.
+// What it finds does not count unless accept says so of the place.
+func (s *scan) inText(d *detector, text []byte, at, length int, accept func(at int) bool) {
 	from, to := max(0, at-d.Before), min(len(text), at+cmp.Or(d.After, defaultAfter))
 	if !s.spend(d, to-from) {
 		return
 	}
 	for from < to {
-		m := d.pattern.FindSubmatchIndex(text[from:to])
-		if m == nil || from+m[0] > at {
+		window := text[from:to]
+		m := d.pattern.FindSubmatchIndex(window)
+		if m == nil || from+m[0] >= at+length {
 			return
 		}
 		if from+m[1] <= at { // of another anchor, before this one
-			from += max(m[1], m[0]+1)
+			from += max(m[1], 1)
 			continue
 		}
-		matched := text[from:to]
 		value := d.value(m)
-		if d.harmless(matched[m[0]:m[1]]) || !d.accepts(matched[value[0]:value[1]]) || !accept(base+at) {
-			return
+		if !d.harmless(window[m[0]:m[1]]) && d.accepts(window[value[0]:value[1]]) && accept(at) {
+			s.add(d, from+value[0], from+value[1], d.near(window, m))
 		}
-		s.add(d, base+from+value[0], base+from+value[1], d.near(matched, m))
 		return
 	}
 }

@@ -24,7 +24,7 @@ func TestPlaceOfTheValue(t *testing.T) {
 		{"double quotes", `<p><input type="hidden" name="_token" value="` + token + `">`, token, "laravel-csrf", "_token"},
 		{"single quotes, other order", `<input value='` + token + `' name='_token' type=hidden>`, token, "laravel-csrf", "_token"},
 		{"no quotes", `<INPUT TYPE=hidden NAME=_token VALUE=` + token + `>`, token, "laravel-csrf", "_token"},
-		{"blanks and lines", "<input\n\ttype = \"hidden\"\n name = \"_token\"\n value = \"" + token + "\" />", token, "laravel-csrf", "_token"},
+		{"blanks and lines", "<input\n\ttype = \"hidden\"\n name=\"_token\"\n value = \"" + token + "\" />", token, "laravel-csrf", "_token"},
 		{"in a string", `<script>var f = "<input type=\"hidden\" name=\"_token\" value=\"` + token + `\">";</script>`, token, "laravel-csrf", "_token"},
 		{"after references", `<input type="hidden" title="a &amp; b" name="_token" value="` + token + `">`, token, "laravel-csrf", "_token"},
 		{"in a link with references", `<a href="/x?a=1&amp;_wpnonce=0a1b2c3d4e">x</a>`, "0a1b2c3d4e", "wordpress-nonce", "_wpnonce"},

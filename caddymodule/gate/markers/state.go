@@ -115,7 +115,7 @@ func (s *scan) inside(r *region, d *detector, literal []byte) {
 			break
 		}
 		at += next
-		s.inText(d, r.text, 0, at, func(int) bool { return true })
+		s.inText(d, r.text, at, len(literal), func(int) bool { return true })
 	}
 	for i := before; i < len(s.finds); i++ {
 		f := &s.finds[i]

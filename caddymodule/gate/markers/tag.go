@@ -11,6 +11,8 @@ const (
 	// begin, in bytes.
 	maxTag  = 1 << 20
 	maxLead = 64 << 10
+	// maxAttrs is how many attributes a tag may have.
+	maxAttrs = 200
 )
 
 // tag is a start tag in a text. It may be written within a string of a script or of
@@ -102,8 +104,8 @@ func startsTag(body []byte, at int) bool {
 	return next < len(body) && isLetter(body[next])
 }
 
-// readTag reads the tag that begins at start. One that has no end, or is longer than
-// a tag may be, ends where it begins.
+// readTag reads the tag that begins at start. One that has no end, or is larger than a
+// tag may be, ends where it begins.
 func readTag(body []byte, start int) *tag {
 	t := &tag{start: start, end: start}
 	t.read = t.parse(body)
@@ -138,6 +140,9 @@ func (t *tag) parse(body []byte) int {
 		var a attr
 		if a, i = readAttr(text, i); i < 0 {
 			return len(text)
+		}
+		if len(t.attrs) == maxAttrs {
+			return i
 		}
 		t.attrs = append(t.attrs, a)
 	}

@@ -53,9 +53,9 @@ func randomBits(value []byte) int {
 		return 0
 	case kinds == digit:
 		return int(float64(n) * math.Log2(10))
-	case changes*8 < n:
+	case changes*7 < n:
 		return 0
-	case kinds&digit == 0 && n < 32: // camelCase
+	case kinds&digit == 0 && (n < 20 || changes*5 < n*2): // camelCase
 		return 0
 	}
 	size := 0
