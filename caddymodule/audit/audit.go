@@ -210,6 +210,10 @@ func addObject(enc zapcore.ObjectEncoder, r *Record) {
 	if r.Key != (store.Key{}) {
 		enc.AddString("key", hexDigits(r.Key[:keyBytes]))
 	}
+	if r.Event == EventWithdraw {
+		addString(enc, "object", r.Object) // it may be long gone
+		return
+	}
 	if r.Object != "" {
 		enc.AddString("object", r.Object)
 		enc.AddFloat64("ttl_s", r.TTL.Seconds())

@@ -117,6 +117,7 @@ func TestWriteLeavesOutWhatIsNotThere(t *testing.T) {
 			[]string{"age_s", "event", "object", "schema", "size_bytes", "ttl_s"}},
 		{"a refused response", Record{Event: EventRefuse, Size: 5, Status: 200, TTL: time.Second},
 			[]string{"event", "schema", "size_bytes", "status"}},
+		{"a withdrawn page", Record{Event: EventWithdraw, Object: "o"}, []string{"event", "object", "schema"}},
 		{"no host", Record{Event: EventDeny, Path: "*"}, []string{"event", "schema", "url"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
