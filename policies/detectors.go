@@ -31,7 +31,7 @@ const (
 // What the value that a detector found must be, as [Detector].Value has it.
 const (
 	// ValueToken is a value that looks random and has at least 64 bits, as estimated
-	// from its alphabet and length.
+	// from its alphabet and length. In a tag, it is a whole attribute.
 	ValueToken = "token"
 	// ValueJWT is a JSON Web Token (RFC 7519) that is not made for everybody.
 	ValueJWT = "jwt"

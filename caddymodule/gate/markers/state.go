@@ -32,7 +32,7 @@ func (s *scan) blob(b *blob, at int) {
 	if at < s.blobs[b] || s.kind == kindJSON {
 		return
 	}
-	from, end := at, len(s.body)
+	from, end := at, at
 	t := s.tagAround(at)
 	script, inside := (*tag)(nil), s.kind == kindScript
 	if s.kind != kindScript {

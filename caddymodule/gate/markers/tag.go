@@ -23,6 +23,7 @@ type tag struct {
 	element    string
 	attrs      []attr
 	text       []byte // ordered, once it is asked for
+	random     bool   // whether an attribute is a random value; with text
 	paid       bool   // whether reading it was counted
 }
 
@@ -217,6 +218,7 @@ func (t *tag) ordered(body []byte) []byte {
 				text[j] = ' '
 			}
 		}
+		t.random = t.random || randomBits(text[a.at:]) >= tokenBits
 		text = append(text, '\n')
 	}
 	t.text = text
