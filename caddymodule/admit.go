@@ -104,7 +104,7 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 	case err == nil:
 		h.shared.refusals.Forget(j.lane)
 		h.shared.suspensions.Admitted(j.rule.Space)
-		h.shared.admissions.Admitted(j.key, o.ID)
+		h.shared.admissions.Admitted(o.Key, o.ID)
 		return true
 	case errors.Is(err, store.ErrInvalidated), errors.Is(err, store.ErrReplaced):
 		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonInvalidated})

@@ -60,6 +60,7 @@ func newBubble(t *testing.T, policy string, l Limits) *bubble {
 	}
 	h.shared.flights.max.Store(int64(l.MaxFills))
 	h.shared.budget.limit.Store(l.FillMemory)
+	h.shared.observed.limit.Store(l.FillMemory / observedShare)
 	return &bubble{Handler: h, t: t, logs: logs}
 }
 

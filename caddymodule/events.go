@@ -44,7 +44,7 @@ func (h *Handler) announce(rec *audit.Record) {
 		data["object"] = rec.Object
 	}
 	if d, ok := rec.Difference.(difference); ok {
-		data["class"], data["near"] = string(d.Class), d.Near
+		data["class"], data["near"] = string(d.Class), policies.Told(d.Near)
 	}
 	h.events.app.Emit(h.events.ctx, name, data)
 }

@@ -52,6 +52,9 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	}
 	fill.sought = j.needles(fill.writer.final)
 	for _, needles := range fill.sought {
+		if needles.Cut() {
+			return []policies.Reason{policies.ReasonInspectionIncomplete}
+		}
 		fill.findings = appendReflections(fill.findings, needles.InHeader(fill.writer.final))
 	}
 	if len(fill.findings) > 0 {
@@ -75,6 +78,9 @@ func (h *Handler) checkBody(j *job, fill *fill) []policies.Reason {
 		return []policies.Reason{reason}
 	}
 	body := fill.opened.Kept
+	if (j.rule.InspectBody && !j.rule.Corroborate || len(fill.sought) > 0) && gate.Legible(fill.writer.final) && !gate.ASCIIBased(fill.writer.final, body) {
+		return []policies.Reason{policies.ReasonEncodingUnreadable}
+	}
 	for _, needles := range fill.sought {
 		fill.findings = appendReflections(fill.findings, needles.InBody(body))
 	}
@@ -127,7 +133,7 @@ func (h *Handler) open(j *job, fill *fill) policies.Reason {
 	case !j.rule.InspectBody && !o.Readable:
 		// Believed to be what it says it is, and to be the same for everybody.
 		o.Body = gate.Body{Size: int64(len(body)), Kept: body, Whole: true, Opaque: true, Readable: true}
-	case !j.rule.InspectBody:
+	case !j.rule.InspectBody && (o.Whole || len(fill.sought) == 0):
 	case !o.Readable:
 		return policies.ReasonEncodingUnreadable
 	case !o.Whole:

@@ -63,7 +63,7 @@ func (f finding) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	addWord(enc, "detector", f.detector)
 	addWord(enc, "input", f.input)
 	addWord(enc, "coding", f.coding)
-	addWord(enc, "field", f.field)
+	addWord(enc, "field", policies.Told(f.field))
 	if f.field == "" {
 		enc.AddInt64("offset", f.offset)
 	}
@@ -71,7 +71,7 @@ func (f finding) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddInt64("length", f.length)
 	}
 	addWord(enc, "shape", f.shape)
-	addWord(enc, "near", f.near)
+	addWord(enc, "near", policies.Told(f.near))
 	return nil
 }
 
@@ -137,7 +137,7 @@ type differingSpan struct{ *gate.Span }
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (s differingSpan) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddString("part", s.Part)
-	addWord(enc, "field", s.Field)
+	addWord(enc, "field", policies.Told(s.Field))
 	if s.Part == gate.PartBody {
 		enc.AddInt64("offset", s.Offset)
 		enc.AddInt64("length", s.Length)
@@ -145,7 +145,7 @@ func (s differingSpan) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	}
 	addWord(enc, "shape", s.Shape)
 	addWord(enc, "entropy", s.Entropy)
-	addWord(enc, "near", s.Near)
+	addWord(enc, "near", policies.Told(s.Near))
 	addWord(enc, "class", string(s.Class))
 	addWord(enc, "input", s.Input)
 	return nil

@@ -97,6 +97,19 @@ func bare(r *http.Request) bool {
 	return !signedIn
 }
 
+// forNobody is the job without anything of the visitor who caused it.
+func (j *job) forNobody() *job {
+	c := *j
+	c.parts = j.parts.Clone()
+	o := j.standby
+	if o == nil {
+		o = new(store.Object) // nothing is known to select the response
+	}
+	c.impersonal(o)
+	c.stale, c.standby = nil, nil // the whole response is wanted
+	return &c
+}
+
 // impersonal leaves nothing in the job but what selected the stored response: a
 // refresh in the background is nobody's.
 func (j *job) impersonal(o *store.Object) {

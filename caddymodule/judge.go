@@ -51,18 +51,22 @@ func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer)
 // answer they must neither suspend a route for everybody nor have a page withdrawn. So
 // where it would do either, the origin is asked once more, for nobody.
 func (h *Handler) tryWithoutVisitor(j *job, f *flight, fill *fill, d *gate.Divergence) {
-	known := h.shared.admissions.Known(j.key)
+	known := h.shared.admissions.Known(j.at)
 	last := h.shared.suspensions.Last(j.rule.Space)
-	if !known && !last {
-		h.diverged(j, d)
+	switch {
+	case !known && !last:
+		h.shared.suspensions.Suspected(j.rule.Space)
+		return
+	case j.influenced():
+		// Two fills may differ by what was sent of the visitor, too.
+		h.confirm(j, f)
 		return
 	}
 	second := h.startFill(j, false, f.overflowed)
 	defer second.stop()
 	between, judged := h.between(j, fill, second)
 	switch {
-	case !judged:
-		h.diverged(j, d)
+	case !judged: // nothing is known but what the visitor has shown
 	case between == nil:
 		h.shared.suspensions.Admitted(j.rule.Space) // visitors made the difference
 	default:
@@ -141,7 +145,11 @@ func (h *Handler) compareFills(j *job, f *flight, first *fill) {
 	if d := h.compare(j, first.answer(j), second.answer(j), nil); d != nil {
 		h.recurs(j, d, first.opened.Body, second.opened.Body)
 		h.refuseKey(j, f, second, d, divergence(d))
-		h.diverged(j, d)
+		if j.influenced() {
+			h.confirm(j, f)
+		} else {
+			h.diverged(j, d)
+		}
 		return
 	}
 	h.admit(j, f, second)

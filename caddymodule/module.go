@@ -92,7 +92,8 @@ type Limits struct {
 	// MaxObject is the largest body that is stored, in bytes. Default: 8 MiB.
 	MaxObject int64 `json:"max_object,omitempty"`
 	// FillMemory is for the bodies of all fills that are not yet judged, in
-	// bytes. Default: 128 MiB.
+	// bytes. Routes that only observe have a quarter of it for themselves, beside
+	// it. Default: 128 MiB.
 	FillMemory int64 `json:"fill_memory,omitempty"`
 	// MaxFills is how many keys may be filled at the same time. Default: 1024.
 	MaxFills int `json:"max_fills,omitempty"`

@@ -58,7 +58,7 @@ func (o *observer) note(status int) {
 	if x.req.Method == http.MethodHead || bodyless(status) || !gate.Legible(o.header) {
 		return
 	}
-	o.kept = x.h.shared.budget.claim(x.h.limits.compareKeep)
+	o.kept = x.h.shared.observed.claim(x.h.limits.compareKeep)
 	o.recorder = gate.NewRecorder(o.header["Content-Encoding"], gate.Limits{
 		Keep: o.kept.bytes.Load(), More: o.kept.more,
 		Decoded: x.h.limits.maxObject, Ratio: maxRatio, Time: decodeTime,

@@ -25,11 +25,11 @@ func (x *exchange) sampled() bool {
 // recheck holds a stored object against the origin, in the background and once a key
 // at a time. Nobody waits for it, and nothing of the visitor goes along.
 func (h *Handler) recheck(j *job, o *store.Object) {
-	if o.Authorized && j.authorized() {
+	if o.Authorized && j.rule.ShareAuthorized {
 		return // what was said to one who is signed in cannot be asked for by nobody
 	}
-	j.impersonal(o)
-	j.stale, j.standby = nil, nil // the whole response is wanted
+	j.standby = o
+	j = j.forNobody()
 	lane := j.lane
 	lane[1] ^= 0xff // fills of the key are another matter
 	f, leader := h.shared.flights.join(lane)

@@ -59,6 +59,7 @@ func (h *Handler) recordFill(j *job, fill *fill, rec audit.Record) {
 	rec.Method, rec.Scheme, rec.Host, rec.Path, rec.Query = c.Method, c.Scheme, c.Host, c.EscapedPath, c.RawQuery
 	rec.Status = fill.writer.status
 	rec.OriginTime = fill.received.Sub(fill.requested)
+	j.withhold(rec.Difference, fill.findings)
 	if len(fill.findings) > 0 {
 		rec.Findings = findings(fill.findings)
 	}

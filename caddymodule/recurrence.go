@@ -43,6 +43,9 @@ func (r *recurrences) note(key store.Key, bodies []gate.Body) bool {
 			sums[i] = blake3.Sum256(b.Kept)
 		}
 	}
+	if len(sums) == 2 && sums[0] == sums[1] {
+		return false // what differs is in the head
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seen, known := r.seen[key]

@@ -41,6 +41,9 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 		switch {
 		case j.varied():
 			length, grow = originRefusal, false
+		case j.influenced() && first == policies.ReasonReflectsInput:
+			// Whatever they send may stand in the page by chance.
+			length, grow = originRefusal, false
 		case j.influenced():
 			length, grow = visitorRefusal, false
 		}
@@ -50,14 +53,55 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 		if j.influenced() && !j.validated(fill) {
 			break
 		}
-		switch first {
-		case policies.ReasonDivergent, policies.ReasonReflectsInput, policies.ReasonStateInBody:
+		if ofVisitors(first) {
 			h.withdraw(j, fill, d, reasons)
-		default:
+		} else {
 			h.forget(j)
 		}
 	}
 	h.refused(j, f, fill, d, reasons)
+	if reasons[0] == policies.ReasonStateInBody && j.influenced() && h.shared.admissions.Known(j.at) {
+		h.confirm(j, f)
+	}
+}
+
+// confirm asks the origin for nobody, where what a visitor had a say in speaks against
+// a page: by that alone it is neither withdrawn nor its route suspended.
+func (h *Handler) confirm(j *job, f *flight) {
+	j = j.forNobody()
+	first := h.startFill(j, false, f.overflowed)
+	defer first.stop()
+	if reasons := h.freshReasons(j, first); reasons != nil {
+		if ofVisitors(reasons[0]) {
+			h.withdraw(j, first, nil, reasons)
+		}
+		return
+	}
+	if !j.rule.Corroborate {
+		return
+	}
+	second := h.startFill(j, false, f.overflowed)
+	defer second.stop()
+	if h.freshReasons(j, second) != nil {
+		return
+	}
+	d := h.compare(j, first.answer(j), second.answer(j), nil)
+	if d == nil {
+		h.shared.suspensions.Admitted(j.rule.Space) // visitors made the difference
+		return
+	}
+	h.recurs(j, d, first.opened.Body, second.opened.Body)
+	h.withdraw(j, second, d, divergence(d))
+	h.diverged(j, d)
+}
+
+// ofVisitors says whether a reason is state of a visitor in the page itself.
+func ofVisitors(reason policies.Reason) bool {
+	switch reason {
+	case policies.ReasonDivergent, policies.ReasonReflectsInput, policies.ReasonStateInBody:
+		return true
+	}
+	return false
 }
 
 // forget drops what is stored where the fill's response would be.
@@ -93,7 +137,7 @@ func (h *Handler) refused(j *job, f *flight, fill *fill, d *gate.Divergence, rea
 func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
 	h.shared.refusals.Remember(j.at, reasons[0], gateRefusal, true)
 	h.forget(j)
-	object, since, known := h.shared.admissions.Forget(j.key)
+	object, since, known := h.shared.admissions.Forget(j.at)
 	if !known {
 		return
 	}

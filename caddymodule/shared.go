@@ -28,6 +28,10 @@ type Provider interface {
 // the rule that made them, so nothing in it is served under another rule.
 var pool = caddy.NewUsagePool()
 
+// observedShare is the part of fill_memory that there is, once more, for answers on
+// routes that only observe.
+const observedShare = 4
+
 type shared struct {
 	store       store.Store
 	refusals    *store.Refusals
@@ -37,6 +41,9 @@ type shared struct {
 	flights     *flights
 	keyLocks    store.KeyLocks
 	budget      budget
+	// observed bounds what is held of the answers on routes that only observe, so that
+	// they take nothing from fills.
+	observed budget
 	// secret keys the digests in audit records, so that they can be compared
 	// for as long as the process lives.
 	secret [32]byte
@@ -96,6 +103,7 @@ func (h *Handler) openShared(ctx caddy.Context) error {
 	tune := func() error {
 		s.flights.max.Store(int64(h.Limits.MaxFills))
 		s.budget.limit.Store(h.Limits.FillMemory)
+		s.observed.limit.Store(h.Limits.FillMemory / observedShare)
 		if err := provider.TuneStore(s.store); err != nil {
 			return fmt.Errorf("tuning the store %q: %w", key, err)
 		}

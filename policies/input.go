@@ -30,7 +30,7 @@ func (i Input) String() string {
 	if i.Name == "" || len(i.Name) > 64 || strings.ContainsFunc(i.Name, notInName) {
 		return string(i.Kind)
 	}
-	return string(i.Kind) + " " + i.Name
+	return string(i.Kind) + " " + Told(i.Name)
 }
 
 func notInName(r rune) bool {

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -131,8 +132,11 @@ func (s section) tolerate(r *Route) {
 			oneOf(s, join(path, "detector"), t.Detector, "detector", DetectorIDs())
 		}
 		seen[t.Detector] = true
-		if blank(t.Reason) {
+		switch {
+		case blank(t.Reason):
 			s.fault(join(path, "reason"), "a detector that is turned off needs a reason", "say why what it finds is the same for everybody")
+		case slices.Contains(DetectorIDs(), t.Reason):
+			s.fault(join(path, "reason"), fmt.Sprintf("%q is a detector, not a reason", t.Reason), "say why what it finds is the same for everybody, before the detectors")
 		}
 	}
 }

@@ -105,11 +105,30 @@ func nearField(name string) string {
 	return ""
 }
 
-// isPlainName reports whether a field name is made of words. A name that only one
-// answer has, and that has digits in it, might be a token itself.
+// fieldWords are the words of which response fields are named as a rule. One that only
+// one answer has might be named by a value, and is told only if it is made of these.
+var fieldWords = func() map[string]bool {
+	words := make(map[string]bool)
+	for _, word := range strings.Fields(`
+		ab accept access age agent agents alive allow alt amp api app application auth aws azure backend build by cache cdn cf
+		channel city client cloud code config content control cookie cors count country cross csp currency customer data
+		date debug deployment description device digest disposition dns domain edge embedder encoding env environment error
+		etag expect experiment experiments expires feature features flag flags forwarded frame from generator geo group has
+		hint host http id image info instance is key lang language last lead length limit link locale location login map
+		max mobile mode modified name node no nonce of opener options origin page path pattern permissions platform point
+		policy pool port powered preload price privacy private process protection proto proxy public push query range ranges rate
+		reason redirect ref referral referrer region release remaining request resource response retry robots route
+		security segment server service session set shard site size sniff source span state status store strict sub svc
+		tag target tenant test theme time timeout timing token total trace transform transport treatment type uid upgrade
+		ua url user variant variation varnish vary version via view visitor warning with www x xss zone`) {
+		words[word] = true
+	}
+	return words
+}()
+
 func isPlainName(name string) bool {
-	for word := range strings.SplitSeq(name, "-") {
-		if len(word) > 16 || strings.ContainsFunc(word, func(r rune) bool { return (r|0x20) < 'a' || (r|0x20) > 'z' }) {
+	for word := range strings.SplitSeq(strings.ToLower(name), "-") {
+		if !fieldWords[word] {
 			return false
 		}
 	}

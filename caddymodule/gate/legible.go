@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"bytes"
+	"mime"
 	"net/http"
 	"strings"
 )
@@ -23,6 +25,26 @@ func Legible(h http.Header) bool {
 	case "application":
 		switch subtype {
 		case "gzip", "pdf", "vnd.ms-fontobject", "wasm", "x-7z-compressed", "x-bzip2", "x-gzip", "x-tar", "x-xz", "zip", "zstd":
+			return false
+		}
+	}
+	return true
+}
+
+// ASCIIBased reports whether ASCII characters are single bytes of the body, as the
+// searches for needles and markers take for granted: neither the charset nor a byte
+// order mark says otherwise (Encoding Standard §6).
+func ASCIIBased(h http.Header, body []byte) bool {
+	for _, mark := range []string{"\xfe\xff", "\xff\xfe"} {
+		if bytes.HasPrefix(body, []byte(mark)) {
+			return false
+		}
+	}
+	for _, line := range fold(h).fields["Content-Type"] {
+		_, params, _ := mime.ParseMediaType(line)
+		switch charset := strings.ToLower(params["charset"]); {
+		case strings.HasPrefix(charset, "utf-16"), strings.HasPrefix(charset, "utf-32"), strings.HasPrefix(charset, "utf-7"),
+			strings.HasPrefix(charset, "unicode"), strings.Contains(charset, "ucs-"), strings.Contains(charset, "10646"):
 			return false
 		}
 	}

@@ -36,6 +36,7 @@ type Needles struct {
 	shortSet    *search.Set
 	longSet     *search.Set
 	inputs      int // how many have a needle
+	cut         bool
 }
 
 // needle is a literal that is looked for.
@@ -75,16 +76,20 @@ type target struct {
 // It returns nil if there is nothing to look for. There are at most 256 needles.
 func NewNeedles(inputs []policies.Input, rule Strength) *Needles {
 	all := make([]needle, 0, 4*len(inputs))
+	cut := false
 	for _, in := range inputs {
-		for _, part := range partsOf(in, rule) {
+		parts := partsOf(in, rule)
+		cut = cut || len(parts) >= maxElements
+		for _, part := range parts {
 			all = appendNeedles(all, in, part, rule)
 		}
 	}
+	cut = cut || len(all) > maxNeedles
 	all = strongest(all)
 	if len(all) == 0 {
 		return nil
 	}
-	n := new(Needles)
+	n := &Needles{cut: cut}
 	seen := make(map[policies.Input]struct{})
 	for _, one := range all {
 		seen[one.input] = struct{}{}
@@ -97,6 +102,10 @@ func NewNeedles(inputs []policies.Input, rule Strength) *Needles {
 	n.shortSet, n.longSet, n.inputs = searchSet(n.short), searchSet(n.long), len(seen)
 	return n
 }
+
+// Cut reports whether there were more values than are looked for, so that finding none
+// of them says nothing.
+func (n *Needles) Cut() bool { return n != nil && n.cut }
 
 func searchSet(needles []needle) *search.Set {
 	if len(needles) == 0 {
@@ -184,7 +193,24 @@ func partsOf(in policies.Input, rule Strength) []part {
 			return elements(in.Value)
 		}
 	}
+	switch {
+	case rule == Any:
+		return append([]part{whole}, tokens(in.Value)...)
+	case isAlike(in):
+		return oddMembers(in)
+	}
 	return []part{whole}
+}
+
+// tokens are the parts of a structured value that a page may repeat by themselves.
+func tokens(value string) []part {
+	var parts []part
+	for token := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(" \t,;=&|\"", r) }) {
+		if len(parts) < maxElements && len(token) >= minTelling && token != value && estimateBits(token) >= minTellingBits && !isWords(token) {
+			parts = append(parts, part{value: token})
+		}
+	}
+	return parts
 }
 
 func credentials(value string) []part {

@@ -245,7 +245,11 @@ func TestPlantedValuesAreFound(t *testing.T) {
 		rule := rapid.SampledFrom([]Strength{Any, Telling}).Draw(t, "rule")
 		n := NewNeedles([]policies.Input{cookieInput("lead", value)}, rule)
 		found := n.InBody([]byte(before + text + after))
-		if n != nil && (len(found) != 1 || found[0].Offset != int64(at)) {
+		last := at
+		if rule == Any {
+			last += len(text) // it looks for the parts of a value as well
+		}
+		if n != nil && (len(found) != 1 || found[0].Offset < int64(at) || found[0].Offset > int64(last)) {
 			t.Fatalf("found %v, want it at %d", describeAll(found), at)
 		}
 		if _, _, ok := rule.judge(cookieInput("lead", value), value); ok != (n != nil) {

@@ -3,6 +3,8 @@ package gate
 import (
 	"math"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +38,9 @@ const (
 	Telling
 )
 
+// markup is what no browser sends in a field that all send alike, and no word has.
+const markup = "<>'`{}\\&"
+
 const (
 	minTelling     = 6
 	minTellingBits = 32
@@ -56,7 +61,7 @@ func StrengthRules() [][3]string {
 			"always", "from 4 bytes and 16 bits; below 32 bits as a whole word"},
 		{"another value", "always", "from 6 bytes and 32 bits"},
 		{"words, and numbers of up to 4 digits, such as `summer-sale-24`", "always", "from 20 characters"},
-		{"a value of " + strings.Join(alike, ", "), "always", "never"},
+		{"a value of " + strings.Join(alike, ", "), "always", "only what no browser sends there"},
 		{"a value URL-encoded, or escaped for HTML or JSON", "from 4 bytes", "as the value"},
 		{"a value in base64, wherever it begins in it", "from 4 bytes and 8 characters", "as the value, from 8 characters"},
 		{"Referer", "whole, its path and query, and each value of the query", "whole if it has a host, as a whole word; each value of the query"},
@@ -115,6 +120,45 @@ func isAlike(in policies.Input) bool {
 	return false
 }
 
+var (
+	// ordinaryLanguage is a language range as browsers have it (RFC 9110 §12.5.4): a
+	// language, a script, a region.
+	ordinaryLanguage = regexp.MustCompile(`^(?:[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?|\*)$`)
+	// ordinaryTypes are the media ranges that browsers and programs ask for.
+	ordinaryTypes = []string{
+		"*/*", "text/*", "text/html", "text/plain", "text/css", "text/javascript", "text/xml", "text/csv", "text/markdown",
+		"application/xhtml+xml", "application/xml", "application/json", "application/ld+json", "application/javascript",
+		"application/signed-exchange", "application/pdf", "application/rss+xml", "application/atom+xml", "application/manifest+json",
+		"image/*", "image/avif", "image/webp", "image/apng", "image/png", "image/svg+xml", "image/jpeg", "image/gif", "image/jxl",
+		"video/*", "audio/*", "font/*", "font/woff2", "application/font-woff2",
+	}
+)
+
+// maxOrdinary is how long a member of another field that all browsers send alike may be.
+const maxOrdinary = 24
+
+// oddMembers are those of a field that all browsers send alike which no browser sends.
+func oddMembers(in policies.Input) []part {
+	var odd []part
+	for member := range strings.SplitSeq(in.Value, ",") {
+		member = strings.Trim(member, " \t")
+		what, parameters, _ := strings.Cut(member, ";")
+		ordinary := false
+		switch what = strings.TrimRight(what, " \t"); in.Name {
+		case "Accept-Language":
+			ordinary = ordinaryLanguage.MatchString(what)
+		case "Accept":
+			ordinary = slices.Contains(ordinaryTypes, strings.ToLower(what))
+		default:
+			ordinary = len(what) <= maxOrdinary && !strings.ContainsAny(what, markup+"/:")
+		}
+		if !ordinary || len(parameters) > maxOrdinary || strings.ContainsAny(parameters, markup+"/:") {
+			odd = append(odd, part{value: member})
+		}
+	}
+	return odd
+}
+
 // judge says whether a value of an input is to be looked for, and whether only where it
 // is a whole word, and estimates its bits.
 func (s Strength) judge(in policies.Input, value string) (bits float64, word, ok bool) {
@@ -123,13 +167,11 @@ func (s Strength) judge(in policies.Input, value string) (bits float64, word, ok
 		return bits, false, value != ""
 	}
 	switch {
-	case isAlike(in):
-		return bits, false, false
 	case isVisitorAddress(value):
 		return bits, true, true
 	case strings.Contains(strings.Trim(value, "@"), "@") && len(value) >= minTelling:
 		return bits, false, true
-	case utf8.RuneCountInString(value) < minWords && isWords(value):
+	case utf8.RuneCountInString(value) < minWords && isWords(value) && !strings.ContainsAny(value, markup+"/:"):
 		return bits, false, false
 	case len(value) >= minTelling && bits >= minTellingBits:
 		return bits, false, true

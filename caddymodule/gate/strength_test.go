@@ -47,9 +47,6 @@ func TestStrength(t *testing.T) {
 		{cookieInput("session", "guest"), no},
 		{cookieInput("session", "a1b2c3d4"), yes},
 		{headerInput("Authorization", "s3cr"), word},
-		{headerInput("Accept", "a1b2c3d4e5f6"), no},
-		{headerInput("Sec-Ch-Ua-Model", "a1b2c3d4e5f6"), no},
-		{headerInput("If-None-Match", "a1b2c3d4e5f6"), no},
 		{cookieInput("Accept", "a1b2c3d4e5f6"), yes}, // is no header
 		{headerInput("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"), yes},
 		{addressInput("192.0.2.7"), word},
@@ -90,6 +87,38 @@ func TestStrengthRules(t *testing.T) {
 			if !strings.Contains(text, word) {
 				t.Errorf("the rules do not say %s", word)
 			}
+		}
+	}
+}
+
+// TestWhatBrowsersSendAlike: of a field that all browsers send much alike only what none
+// of them sends is looked for.
+func TestWhatBrowsersSendAlike(t *testing.T) {
+	for _, tt := range []struct {
+		name, value string
+		odd         []string
+	}{
+		{"Accept-Language", "ja,en-US;q=0.9, en;q=0.8,*;q=0.1", nil},
+		{"Accept-Language", "zh-Hant-TW, es-419;q=0.5", nil},
+		{"Accept-Language", "ja,REF-Alice-774411;q=0.1", []string{"REF-Alice-774411;q=0.1"}},
+		{"Accept-Language", `ja"><script src=//evil.example>`, []string{`ja"><script src=//evil.example>`}},
+		{"Accept-Language", "ja;q=//evil.example", []string{"ja;q=//evil.example"}},
+		{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7", nil},
+		{"Accept", "text/html, text/x-774411abc", []string{"text/x-774411abc"}},
+		{"Sec-Ch-Ua", `"Chromium";v="140", "Not=A?Brand";v="24"`, nil},
+		{"Sec-Fetch-Mode", "navigate", nil},
+		{"Dnt", "//evil.example/x.js", []string{"//evil.example/x.js"}},
+		{"Sec-Gpc", strings.Repeat("x", 25), []string{strings.Repeat("x", 25)}},
+	} {
+		var odd []string
+		for _, p := range partsOf(headerInput(tt.name, tt.value), Telling) {
+			odd = append(odd, p.value)
+		}
+		if !slices.Equal(odd, tt.odd) {
+			t.Errorf("%s: %s: %q, want %q", tt.name, tt.value, odd, tt.odd)
+		}
+		if len(partsOf(headerInput(tt.name, tt.value), Any)) == 0 {
+			t.Errorf("%s: Any looks for nothing", tt.name)
 		}
 	}
 }

@@ -78,6 +78,23 @@ func (s *Suspensions) Diverged(route string) (suspendedNow bool) {
 	return !d.until.IsZero()
 }
 
+// Suspected counts a divergence of the route that a visitor may have made. It counts
+// as any other, but never is the one that suspends the route.
+func (s *Suspensions) Suspected(route string) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, known := s.current(route, now)
+	if !d.until.IsZero() || d.count+1 >= s.after {
+		return
+	}
+	if !known && len(s.routes) >= s.limit {
+		s.makeRoom(now)
+	}
+	d.count++
+	s.routes[route] = d
+}
+
 // Last reports whether one more divergence would suspend the route.
 func (s *Suspensions) Last(route string) bool {
 	s.mu.Lock()

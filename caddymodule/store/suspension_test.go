@@ -179,3 +179,20 @@ func TestSuspensionsLast(t *testing.T) {
 		s.Diverged("route")
 	}
 }
+
+// TestSuspectedNeverSuspends: what visitors may have made counts, but for the last.
+func TestSuspectedNeverSuspends(t *testing.T) {
+	s, err := NewSuspensions(3, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		s.Suspected("route")
+		if s.Suspended("route") {
+			t.Fatal("suspended by suspicion alone")
+		}
+	}
+	if !s.Last("route") || !s.Diverged("route") || !s.Suspended("route") {
+		t.Error("the one that was proved did not suspend it")
+	}
+}

@@ -53,7 +53,7 @@ not record why it shared nothing, 2 if the demo could not run.
 func wireDemo(cmd *cobra.Command) {
 	var o demo.Options
 	flags := cmd.Flags()
-	flags.IntVar(&o.Visitors, "visitors", 2000, "how many visitors come; with --variants, to each host in each way (default 6)")
+	flags.IntVar(&o.Visitors, "visitors", 2000, "how many visitors come; with --variants, to each host in each way, 6 if not given")
 	flags.Uint64Var(&o.Seed, "seed", 1, "another seed makes other visitors")
 	flags.StringVar(&o.Format, "format", "text", "text or json")
 	flags.BoolVar(&o.Variants, "variants", false, "run the incident in all its variants")

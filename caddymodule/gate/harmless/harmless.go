@@ -164,7 +164,7 @@ func kindOf(contentType string) kind {
 		return kindHTML
 	case media == "application/xhtml+xml":
 		return kindXHTML
-	case media == "application/json", strings.HasSuffix(media, "+json"):
+	case (media == "application/json" || strings.HasSuffix(media, "+json")) && isUTF8(params["charset"]):
 		return kindJSON
 	}
 	return kindOther
@@ -177,4 +177,9 @@ func asciiBased(charset string) bool {
 	return charset == "" || slices.ContainsFunc([]string{
 		"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1", "windows-", "shift_jis", "shift-jis", "sjis", "euc-", "gb", "big5", "koi8-",
 	}, func(start string) bool { return strings.HasPrefix(charset, start) })
+}
+
+// isUTF8: in other charsets a character may have a byte that is a backslash.
+func isUTF8(charset string) bool {
+	return charset == "" || slices.Contains([]string{"utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
 }

@@ -43,6 +43,9 @@ func htmlPlaces(rules []htmlRule, body []byte, xhtml bool) []Place {
 		if kind == html.ErrorToken {
 			return p.places
 		}
+		if !xhtml && kind == html.CommentToken && bytes.HasPrefix(body[begin:], []byte("<![CDATA[")) {
+			return p.places // where it ends depends on what element it is in
+		}
 		end := begin + len(p.tokens.Raw())
 		p.token(kind, begin, end)
 		begin = end
