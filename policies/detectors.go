@@ -40,6 +40,8 @@ const (
 	ValueMail = "mail"
 	// ValueNonce is a nonce that the page's Content-Security-Policy has.
 	ValueNonce = "nonce"
+	// ValueStream is a signed name of a stream of Turbo that is one visitor's.
+	ValueStream = "stream"
 )
 
 // Detector finds one kind of state of a visitor in a single body. It is an entry of
@@ -79,8 +81,8 @@ type Detector struct {
 	// Before and After are how many bytes around the anchor's first one the pattern
 	// sees. Without Before, what matches begins with the anchor.
 	Before, After int
-	// Value is what the value must be: ValueToken, ValueJWT, ValueMail or ValueNonce.
-	// Empty: what matches the pattern.
+	// Value is what the value must be: ValueToken, ValueJWT, ValueMail, ValueNonce
+	// or ValueStream. Empty: what matches the pattern.
 	Value string
 }
 

@@ -14,7 +14,7 @@ func TestDetectorCatalogue(t *testing.T) {
 	}
 	id := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	places := []string{InTag, InText, InScript, InState, InJSON, InData}
-	values := []string{"", ValueToken, ValueJWT, ValueMail, ValueNonce}
+	values := []string{"", ValueToken, ValueJWT, ValueMail, ValueNonce, ValueStream}
 	seen := make(map[string]bool)
 	for _, d := range all {
 		if !id.MatchString(d.ID) || seen[d.ID] {

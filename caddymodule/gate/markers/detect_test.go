@@ -29,6 +29,9 @@ func TestPlaceOfTheValue(t *testing.T) {
 		{"after references", `<input type="hidden" title="a &amp; b" name="_token" value="` + token + `">`, token, "laravel-csrf", "_token"},
 		{"in a link with references", `<a href="/x?a=1&amp;_wpnonce=0a1b2c3d4e">x</a>`, "0a1b2c3d4e", "wordpress-nonce", "_wpnonce"},
 		{"in an attribute of JSON", `<div data-page="{&quot;props&quot;:{&quot;auth&quot;:{&quot;user&quot;:{&quot;id&quot;:48213}}}}">`, "48213", "inertia-user", "user.id"},
+		{"after another find in the tag", `<div id="csrf_token" data-page="{&quot;user&quot;:{&quot;id&quot;:48213}}" class="wide">`, "48213", "inertia-user", "user.id"},
+		{"in an island", `<astro-island uid="a" props="{&quot;user&quot;:[0,{&quot;id&quot;:[0,48213]}]}" ssr>`, "48213", "astro-user", "user.id"},
+		{"after a reference", `<script>$_TSR.router=($R=>$R[0]={user:$R[12]={id:48213}})</script>`, "48213", "tanstack-user", "user.id"},
 		{"twice the attribute", `<input type="hidden" name="_token" value="` + token + `" value="">`, token, "laravel-csrf", "_token"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -180,6 +183,13 @@ var hostile = []struct{ name, media, piece string }{
 	{"policies", "text/html", `<meta http-equiv="content-security-policy" content="'nonce-a'">`},
 	{"linked data", "text/html", `<script type="application/ld+json">"csrfToken":"0a1b2c3d4e5f60718293a4b5c6d7e8f9"</script>`},
 	{"short anchors", "text/html", `?sid=(S(&sid=`},
+	{"never closed", "text/html", `<input type="hidden`},
+	{"never closed, no quotes", "text/html", `<input type=hidden `},
+	{"no addresses", "application/json", `"@",`},
+	{"addresses of roles", "application/json", `"info@shop.example",`},
+	{"islands", "text/html", `<astro-island props="{&quot;user&quot;:[0,{`},
+	{"references", "text/html", `<script>$_TSR.router {user:$R[1]={user:$R[`},
+	{"comments", "text/html", `<!--Blazor:{"type":"server",`},
 }
 
 // The work for a page is bounded, whatever is in it; and a page that was not looked
@@ -214,6 +224,25 @@ func TestWorkIsBounded(t *testing.T) {
 	}
 	if found, whole := Detect(list, func(id string) bool { return id == "mail-address" }); len(found) > 0 || !whole {
 		t.Errorf("tolerated, %d markers in a long list of mail addresses, whole %v", len(found), whole)
+	}
+}
+
+// What ordinary pages have many of does not use up the work for a page.
+func TestOrdinaryPagesAreLookedAtWhole(t *testing.T) {
+	for _, c := range []struct {
+		name, media, piece string
+		times              int
+	}{
+		{"mail addresses of roles", "application/json", `"info@a.b.example",`, 21_000},
+		{"packages", "application/json", `"@scope/package","a@1.0"`, 21_000},
+		{"handles", "application/json", `{"text":"by @mika, mail to me@work"},`, 21_000},
+		{"hidden fields", "text/html", `<form><input type="hidden" name="id" value="17"></form>`, 5_000},
+		{"links", "text/html", `<a href="/list?a=1&amp;b=2&c=3">List</a>`, 5_000},
+	} {
+		page := Page{http.Header{"Content-Type": {c.media}}, []byte("[" + strings.Repeat(c.piece, c.times) + "]")}
+		if found, whole := Detect(page, nil); len(found) > 0 || !whole {
+			t.Errorf("%s, %d times: found %+v, whole %v", c.name, c.times, found, whole)
+		}
 	}
 }
 
@@ -260,6 +289,7 @@ func TestNothingFoundAllocatesNothing(t *testing.T) {
 
 func FuzzDetect(f *testing.F) {
 	f.Add("text/html", "", "<p>Hello</p>")
+	f.Add("text/html", "", "astro-island user:{name:&quot0&quot;0")
 	for _, path := range append(glob(f, "*/state-*"), glob(f, "*/plain-*")...) {
 		page := readPage(f, path)
 		f.Add(page.Header.Get("Content-Type"), page.Header.Get("Content-Security-Policy"), string(page.Body))

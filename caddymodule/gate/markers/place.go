@@ -139,7 +139,7 @@ func isAboutPage(script *tag, body []byte) bool {
 		return false
 	}
 	for _, a := range script.attrs {
-		if a.name == "type" {
+		if string(a.name) == "type" {
 			switch strings.ToLower(string(bytes.TrimSpace(body[a.from:a.to]))) {
 			case "application/ld+json", "importmap", "speculationrules":
 				return true

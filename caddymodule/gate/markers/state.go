@@ -45,7 +45,7 @@ func (s *scan) blob(b *blob, at int) {
 		end = endOfScript(s.body, at)
 	case t == nil:
 		return // a word in the text
-	case t.element == "script":
+	case string(t.element) == "script":
 		from, end = t.end, endOfScript(s.body, t.end)
 	default:
 		if from, end = t.valueAt(at); from >= end {
@@ -67,14 +67,16 @@ func (s *scan) blob(b *blob, at int) {
 	s.state(&r, b)
 }
 
-// valueAt returns where the value of the attribute is that a place is in.
+// valueAt returns where the value of the attribute is that a place is in; for a place
+// in the element's name, that of props.
 func (t *tag) valueAt(at int) (from, end int) {
-	for _, a := range t.attrs {
-		if at < a.to {
-			return a.from, a.to
+	inName := at <= t.start+len(t.element)
+	for _, a := range t.attrs { // not always in the order in which they stand there
+		if inName && string(a.name) == "props" || !inName && at < a.to && (end == 0 || a.to < end) {
+			from, end = a.from, a.to
 		}
 	}
-	return 0, 0
+	return from, end
 }
 
 func endOfScript(body []byte, from int) int {
@@ -115,6 +117,9 @@ func (s *scan) inside(r *region, d *detector, literal []byte) {
 			break
 		}
 		at += next
+		if !s.spendBytes(1) {
+			break
+		}
 		s.inText(d, r.text, at, len(literal), func(int) bool { return true })
 	}
 	for i := before; i < len(s.finds); i++ {
@@ -155,7 +160,11 @@ func (s *scan) object(r *region, d *detector, name string, at int) {
 	}
 	text := slices.Concat([]byte(name), []byte{':'}, r.text[at:end])
 	m := d.pattern.FindSubmatchIndex(text)
-	if m == nil || d.harmless(text) || r.arrays(at) > d.Arrays {
+	most := d.Arrays
+	if bytes.HasSuffix(r.text[:at], islandValue) {
+		most += islandArrays
+	}
+	if m == nil || d.harmless(text) || r.arrays(at) > most {
 		return
 	}
 	value := d.value(m)
@@ -167,10 +176,38 @@ func (s *scan) object(r *region, d *detector, name string, at int) {
 	s.add(d, from, to, asName([]byte(name+"."+d.near(text, m))))
 }
 
+// In the props of Astro's islands, a value stands in an array after its kind, as in
+// "user":[0,{"id":[0,42]}], and what is in a list in four or more: [1,[[0,{…}]]].
+var islandValue = []byte("[0,")
+
+const islandArrays = 3
+
+// reference is what seroval, with which TanStack writes state, puts before an object
+// for later ones to refer to: user:$R[4]={id:42}.
+var reference = []byte("$R[")
+
+// wrapping is the length of what stands between a member's name and its value.
+func wrapping(text []byte, at int) int {
+	if bytes.HasSuffix(text[:at], islandValue) {
+		return len(islandValue)
+	}
+	if !bytes.HasSuffix(text[:at], []byte("]=")) {
+		return 0
+	}
+	i := at - len("]=")
+	for i > 0 && at-i < maxMember && '0' <= text[i-1] && text[i-1] <= '9' {
+		i--
+	}
+	if !bytes.HasSuffix(text[:i], reference) {
+		return 0
+	}
+	return at - i + len(reference)
+}
+
 // memberBefore returns the name of the member whose value begins at a place, or
 // nothing.
 func memberBefore(text []byte, at int) []byte {
-	i := trimSpace(text, at)
+	i := trimSpace(text, at-wrapping(text, at))
 	if i == 0 || text[i-1] != ':' && text[i-1] != '=' {
 		return nil
 	}
@@ -245,11 +282,20 @@ func (s *scan) place(r *region, from, to int) (int, int) {
 	if !s.spendBytes(len(r.raw) / cheap) {
 		return r.base, r.base + len(r.raw)
 	}
-	return r.base + rawAt(r.raw, from), r.base + rawAt(r.raw, to)
+	from, to = rawSpan(r.raw, from, to)
+	return r.base + from, r.base + to
 }
 
 // maxReference is about the length of the longest character reference of HTML.
 const maxReference = 40
+
+// rawSpan returns where in the raw text the piece stands that is from one place to a
+// later one once character references are decoded. What is within a single reference
+// (&quot0 is two characters, as HTML has it) is where that begins.
+func rawSpan(raw []byte, from, to int) (int, int) {
+	from, to = rawAt(raw, from), rawAt(raw, to)
+	return from, min(len(raw), max(to, from+1))
+}
 
 // rawAt returns where in the raw text the character is that is at i once character
 // references are decoded.

@@ -24,8 +24,9 @@ type table struct {
 	detectors []*detector
 	long      *search.Set
 	anchors   []anchor // by index in long
-	short     []anchor
-	json      *blob // what is tried on bodies that are JSON
+	short     []*anchor
+	parameter []*anchor // those that begin with &
+	json      *blob     // what is tried on bodies that are JSON
 }
 
 // anchor is a literal that is looked for, and what is tried where it stands.
@@ -63,7 +64,7 @@ func compile(entries []policies.Detector) (*table, error) {
 	t := &table{json: newBlob("")}
 	anchors, order := make(map[string]*anchor), []string(nil)
 	at := func(literal string) *anchor {
-		if len(literal) >= shortest {
+		if len(literal) >= shortest && literal[0] != '&' {
 			literal = strings.ToLower(literal)
 		}
 		if anchors[literal] == nil {
@@ -98,8 +99,12 @@ func compile(entries []policies.Detector) (*table, error) {
 	}
 	var long []string
 	for _, literal := range order {
-		if len(literal) < shortest {
-			t.short = append(t.short, *anchors[literal])
+		switch {
+		case literal[0] == '&':
+			t.parameter = append(t.parameter, anchors[literal])
+			continue
+		case len(literal) < shortest:
+			t.short = append(t.short, anchors[literal])
 			continue
 		}
 		long = append(long, literal)
@@ -198,6 +203,8 @@ func (d *detector) accepts(value []byte) bool {
 		return randomBits(value) >= tokenBits
 	case policies.ValueJWT:
 		return isPersonalJWT(value)
+	case policies.ValueStream:
+		return isPersonalStream(value)
 	case policies.ValueMail:
 		return isPersonalMail(value)
 	default:

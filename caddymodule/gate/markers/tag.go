@@ -18,9 +18,9 @@ const (
 // tag is a start tag in a text. It may be written within a string of a script or of
 // JSON: with \" for quotation marks, and \u003c and \u003e for its ends.
 type tag struct {
-	start, end int // in the body; the end is that of the >
-	read       int // up to where the body was looked at for it
-	element    string
+	start, end int    // in the body; the end is that of the >
+	read       int    // up to where the body was looked at for it
+	element    []byte // in lower case, as are the names of attributes
 	attrs      []attr
 	text       []byte // ordered, once it is asked for
 	random     bool   // whether an attribute is a random value; with text
@@ -29,7 +29,7 @@ type tag struct {
 
 // attr is an attribute, its value where it stands in the body.
 type attr struct {
-	name     string
+	name     []byte
 	from, to int
 	at       int    // of the value in the ordered text
 	raw      []byte // the value as it stands there, if it has character references
@@ -77,13 +77,16 @@ func (s *scan) tagAround(at int) *tag {
 	return t
 }
 
+// attrCost is what reading an attribute costs, beside its bytes.
+const attrCost = 4
+
 // pay counts the reading of a tag, once.
 func (s *scan) pay(t *tag) bool {
 	if t == nil || t.paid {
 		return true
 	}
 	t.paid = true
-	return s.spendBytes((t.read - t.start) / cheap)
+	return s.spendBytes((t.read-t.start)/cheap + attrCost*len(t.attrs))
 }
 
 // escapedLess is < as JSON writers put it that take care of HTML.
@@ -125,7 +128,8 @@ func (t *tag) parse(body []byte) int {
 	for i < len(text) && !isSpace(text, i) && text[i] != '>' && text[i] != '/' && text[i] != '\\' {
 		i++
 	}
-	t.element = string(bytes.ToLower(text[from:i]))
+	t.element = lowered(text[from:i])
+	t.attrs = make([]attr, 0, 8)
 	for {
 		i = skipSpace(text, i)
 		switch {
@@ -156,7 +160,7 @@ func readAttr(text []byte, i int) (attr, int) {
 	for i < len(text) && !isSpace(text, i) && text[i] != '=' && text[i] != '>' && text[i] != '/' && text[i] != '\\' {
 		i++
 	}
-	a := attr{name: string(bytes.ToLower(text[from:i])), from: i, to: i}
+	a := attr{name: lowered(text[from:i]), from: i, to: i}
 	next := skipSpace(text, i)
 	if next >= len(text) || text[next] != '=' {
 		return a, i
@@ -197,12 +201,12 @@ func (t *tag) ordered(body []byte) []byte {
 	if t.text != nil {
 		return t.text
 	}
-	slices.SortStableFunc(t.attrs, func(a, b attr) int { return bytes.Compare([]byte(a.name), []byte(b.name)) })
+	slices.SortStableFunc(t.attrs, func(a, b attr) int { return bytes.Compare(a.name, b.name) })
 	text := append(make([]byte, 0, t.end-t.start+8), t.element...)
 	text = append(text, '\n')
 	for i := range t.attrs {
 		a := &t.attrs[i]
-		if i > 0 && a.name == t.attrs[i-1].name {
+		if i > 0 && bytes.Equal(a.name, t.attrs[i-1].name) {
 			continue
 		}
 		text = append(append(text, a.name...), '=')
@@ -237,7 +241,8 @@ func (t *tag) place(from, to int) (int, int) {
 		case a.raw == nil:
 			return a.from + from - a.at, min(a.to, a.from+to-a.at)
 		default:
-			return a.from + rawAt(a.raw, from-a.at), a.from + rawAt(a.raw, to-a.at)
+			from, to = rawSpan(a.raw, from-a.at, to-a.at)
+			return a.from + from, a.from + to
 		}
 	}
 	return t.start, t.end
@@ -263,6 +268,14 @@ func skipSpace(text []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// lowered is a name in lower case: as most are, so that they need no copy.
+func lowered(name []byte) []byte {
+	if bytes.ContainsFunc(name, func(r rune) bool { return r < ' ' || 'A' <= r && r <= 'Z' || r >= 0x80 }) {
+		return bytes.ToLower(name)
+	}
+	return name
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
-	"strings"
 )
 
 // tokenBits is how many bits a random value must have to be no accident.
@@ -103,36 +102,4 @@ func claims(part []byte) (map[string]any, bool) {
 	}
 	var out map[string]any
 	return out, json.Unmarshal(text, &out) == nil
-}
-
-// Mail addresses that are nobody's: those of roles (RFC 2142 and custom), and what
-// stands in forms for anybody's.
-var (
-	roles = set(`abuse accounting admin administrator billing booking bookings business careers contact contactus customercare
-		customerservice customersupport do-not-reply donotreply dpo editor enquiries events feedback hello help helpdesk hi
-		hostmaster hr inbox info information inquiries invoice jobs kontakt legal mail mailer-daemon marketing media news
-		newsletter no-reply no_reply noreply notifications office orders partner partners postmaster pr press privacy
-		recruiting reservations root sales security service shop store subscribe support team unsubscribe webmaster welcome`)
-	anybodys = set(`address e-mail email first.last firstname.lastname mymail name somebody someone username
-		you your your-email your.email your.name youremail yourname`)
-	anyDomains = set(`domain.com domain.tld email.com example.com example.edu example.net example.org mysite.com
-		yourcompany.com yourdomain.com yoursite.com`)
-	fileEndings = set("png jpg jpeg gif webp svg avif css js") // as of photo@2x.png
-)
-
-func set(words string) map[string]bool {
-	out := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
-		out[word] = true
-	}
-	return out
-}
-
-// isPersonalMail says whether a mail address may be a person's.
-func isPersonalMail(value []byte) bool {
-	local, domain, _ := strings.Cut(strings.ToLower(string(value)), "@")
-	local, _, _ = strings.Cut(local, "+")
-	_, parent, _ := strings.Cut(domain, ".")
-	ending := domain[strings.LastIndexByte(domain, '.')+1:]
-	return !roles[local] && !anybodys[local] && !anyDomains[domain] && !anyDomains[parent] && !fileEndings[ending]
 }

@@ -3,6 +3,7 @@ package markers
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"testing"
 )
 
@@ -83,6 +84,58 @@ func TestPersonalMail(t *testing.T) {
 		if got := isPersonalMail([]byte(c.mail)); got != c.personal {
 			t.Errorf("%s: %v", c.mail, got)
 		}
+	}
+}
+
+// What a pattern would not take, or nobody's, is not given to one; all else is.
+func TestMayBeMail(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		may  bool
+	}{
+		{`["mika@mail.example"]`, true},
+		{`['mika@mail.example']`, true},
+		{`[\"mika.o'neil+tea@mail.example\"]`, true},
+		{`["` + strings.Repeat("m", 64) + `@mail.example"]`, true},
+		{`["` + strings.Repeat("m", 65) + `@mail.example"]`, false},
+		{`["info@mail.example"]`, false},
+		{`["@mail.example"]`, false},
+		{`["mika@"]`, false},
+		{`["mika@mail.example`, false},
+		{`mika@mail.example"]`, false},
+		{`["to mika@mail.example"]`, false},
+		{`["mika@mail.example wrote"]`, false},
+		{`["mika@` + strings.Repeat("m.", 200) + `example"]`, false},
+	} {
+		if got := mayBeMail([]byte(c.text), strings.IndexByte(c.text, '@')); got != c.may {
+			t.Errorf("%s: %v", c.text, got)
+		}
+	}
+}
+
+func TestPersonalStream(t *testing.T) {
+	id := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	for _, c := range []struct {
+		name     string
+		personal bool
+	}{
+		{`"` + id("gid://app/User/42") + `"`, true},
+		{`"notifications:` + id("gid://app/Shop::Cart/42") + `"`, true},
+		{`"` + id("gid://app/Account/1aea8384-52ad-4d1a-970c-c27fd4dad09d") + `:inbox"`, true},
+		{`"user_42"`, true},
+		{`"messages"`, false},
+		{`"notifications"`, false},
+		{`"` + id("gid://app/Post/42") + `:comments"`, false},
+		{`"page_42"`, false},
+		{`{"name":"messages"}`, true}, // cannot be read
+	} {
+		signed := base64.StdEncoding.EncodeToString([]byte(c.name)) + "--0a1b"
+		if got := isPersonalStream([]byte(signed)); got != c.personal {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	if !isPersonalStream([]byte("no base64!--0a1b")) {
+		t.Error("what is no base64 is taken for harmless")
 	}
 }
 
