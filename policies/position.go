@@ -45,6 +45,15 @@ func (p positions) at(path string) Position {
 	}
 }
 
+// At is where a field was written: "identity.cookies.0", "mode". For one that was left
+// out it is the nearest field around it. The zero Position if the policy was not read
+// from a file.
+func (p *Policy) At(field string) Position { return p.source.at(field) }
+
+// At is where a field of the route was written: "params.strip.0", "cache". For one that
+// was left out it is the nearest field around it, at last the route itself ("").
+func (r *Route) At(field string) Position { return r.source.at(field) }
+
 // Diagnostic is one thing that is wrong with a policy.
 type Diagnostic struct {
 	Pos Position
