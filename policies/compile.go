@@ -101,8 +101,9 @@ func Compile(p *Policy, space string) (*Compiled, error) {
 	}
 	c := &Compiled{router: newRouter(matches)}
 	hosts := &hostNames{router: c.router}
+	tables := make(headerTables)
 	for i := range p.Routes {
-		rule, err := compileRoute(p, &p.Routes[i], hosts, space)
+		rule, err := compileRoute(p, &p.Routes[i], hosts, tables, space)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +114,7 @@ func Compile(p *Policy, space string) (*Compiled, error) {
 		rest.Cache.Kind = CacheNever
 	}
 	var err error
-	if c.rest, err = compileRoute(p, &rest, hosts, space); err != nil {
+	if c.rest, err = compileRoute(p, &rest, hosts, tables, space); err != nil {
 		return nil, err
 	}
 	c.rest.never = ReasonNoRoute
@@ -134,7 +135,7 @@ func (c *Compiled) Rules() []*Rule {
 	return append(slices.Clone(c.rules), c.rest)
 }
 
-func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rule, error) {
+func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables, space string) (*Rule, error) {
 	effective := *route
 	effective.Mode = firstOf(route.Mode, p.Mode, Enforce)
 	effective.Ambiguous = firstOf(route.Ambiguous, p.Ambiguous, Bypass)
@@ -181,7 +182,9 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, space string) (*Rul
 	if effective.Identity != nil {
 		r.identityCookies.add(Bypass, effective.Identity.Cookies...)
 	}
-	r.headers = newHeaderTable(&effective, effective.Identity)
+	if r.headers, err = tables.of(&effective); err != nil {
+		return nil, err
+	}
 	r.varyOn = r.headers.keyed()
 	if r.headers.personal {
 		r.Downstream, r.Relay = nil, false

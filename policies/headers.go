@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,6 +107,28 @@ type headerGlob struct {
 type headerPrefix struct {
 	prefix string
 	headerDisposition
+}
+
+// headerTables are the tables of one policy, by what they are made of. Thousands of
+// routes have but a few of them.
+type headerTables map[string]*headerTable
+
+// of returns the table of a route, which has the identity that is in force for it.
+func (tables headerTables) of(route *Route) (*headerTable, error) {
+	var identity []string
+	if route.Identity != nil {
+		identity = route.Identity.Headers
+	}
+	key, err := json.Marshal([]any{route.Headers, identity, route.Cache.Kind, sharesAuthorized(route)})
+	if err != nil {
+		return nil, err
+	}
+	t := tables[string(key)]
+	if t == nil {
+		t = newHeaderTable(route, route.Identity)
+		tables[string(key)] = t
+	}
+	return t, nil
 }
 
 // newHeaderTable layers, weakest first: others, the built-in lists, the policy's

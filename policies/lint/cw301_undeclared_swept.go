@@ -22,8 +22,11 @@ func init() {
 func undeclaredSwept(p *Pass) {
 	known := sync.OnceValue(func() knownCookie { return findKnownCookie(p) })
 	eachPage(p, func(r *policies.Route) {
-		if !isTimed(r) || r.Cookies == nil || r.Cookies.Others != policies.Strip {
+		if !isTimed(r) || r.Cookies == nil || r.Cookies.Others != policies.Strip || forMachines(r) {
 			return
+		}
+		if _, landing := landingPath(r); landing {
+			return // CW103 says what is lost there
 		}
 		name, why, related := "currency", "", []Related(nil)
 		if k := known(); k.name != "" && verbOf(r.Cookies, k.name) == "" {
