@@ -143,9 +143,9 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	for _, name := range rule.VaryOn() {
 		httpcache.AddVary(header, name)
 	}
-	d := reader(rule).Directives(head, status)
+	d := gate.ReaderOf(rule).Directives(head, status)
 	age := httpcache.InitialAge(fill.writer.final, fill.requested, received)
-	life := lifetime(rule, status, head, d, received)
+	life := gate.LifetimeOf(rule, status, head, d, received)
 	o := &store.Object{
 		Key:                  j.key,
 		Parts:                j.bytes,
@@ -189,35 +189,4 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 		}
 	}
 	return o
-}
-
-// reader is how the route reads the fields that control caches.
-func reader(rule *policies.Rule) httpcache.Reader {
-	return httpcache.Reader{
-		Targets:        rule.Targets,
-		TargetFirst:    rule.TargetFirst,
-		MustUnderstand: rule.Cache.Kind == policies.CacheOrigin,
-	}
-}
-
-// lifetime is for how long the route reuses a response unasked, counted from when
-// the origin made it or, on routes with a duration, from when it came.
-func lifetime(rule *policies.Rule, status int, head http.Header, d httpcache.Directives, received time.Time) time.Duration {
-	given, _ := rule.TTL(status)
-	if rule.Cache.Kind == policies.CacheTTL {
-		return time.Duration(given)
-	}
-	life, explicit := httpcache.Lifetime(head, d, received)
-	switch {
-	case explicit && given > 0:
-		life = min(life, time.Duration(given))
-	case !explicit && given > 0:
-		life = time.Duration(given)
-	case !explicit && rule.Heuristic:
-		life, _ = httpcache.Heuristic(head, d, status, received)
-	}
-	if httpcache.ErrorStatus(status) {
-		life = min(life, time.Duration(rule.ErrorTTL))
-	}
-	return life
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -27,6 +28,7 @@ type handlers struct {
 	instances map[int]struct{}
 	unnamed   int // handlers of hand-written JSON without an ID
 	starts    []func() error
+	all       []*Handler // in the order in which they registered
 }
 
 // CaddyModule returns the Caddy module information.
@@ -46,6 +48,7 @@ func (a *App) Provision(caddy.Context) error {
 func (a *handlers) register(h *Handler) (space string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.all = append(a.all, h)
 	if h.ID != "" {
 		if instance, taken := a.named[h.ID]; taken && (instance != h.Instance || instance == 0) {
 			return "", fmt.Errorf("two cacheward handlers have the id %q; give each its own", h.ID)
@@ -76,6 +79,13 @@ func (a *handlers) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.instances)
+}
+
+// list returns the handlers that registered.
+func (a *handlers) list() []*Handler {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.all)
 }
 
 // place is the handler's place among the others: the server, and how many

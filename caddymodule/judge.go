@@ -205,23 +205,5 @@ func (h *Handler) passes(j *job, f *flight, fill *fill, gated chan<- []policies.
 func (f *flight) overflowed(reason policies.Reason) { f.land(nil, reason) }
 
 func (h *Handler) gateRules(j *job, received time.Time, identity bool) gate.Rules {
-	rule := j.rule
-	return gate.Rules{
-		Statuses:       func(status int) bool { _, ok := rule.TTL(status); return ok },
-		Path:           j.path,
-		Operator:       rule.Cache.Kind == policies.CacheTTL,
-		Given:          func(status int) bool { given, _ := rule.TTL(status); return given > 0 },
-		Reader:         reader(rule),
-		Heuristic:      rule.Heuristic,
-		Errors:         rule.ErrorTTL > 0,
-		Vouched:        rule.Vouches,
-		Validate:       rule.Cache.Kind == policies.CacheOrigin && !rule.Corroborate,
-		Authorized:     j.authorized(),
-		AllowSetCookie: rule.StripSetCookie,
-		Trusted:        !rule.InspectBody,
-		Declared:       rule.Covers,
-		OriginKeyed:    rule.Keys("Origin"),
-		WantIdentity:   identity,
-		Received:       received,
-	}
+	return gate.RulesOf(j.rule, j.path, received, identity, j.authorized())
 }

@@ -72,6 +72,7 @@ type Handler struct {
 	Audit *Audit `json:"audit,omitempty"`
 
 	policy    *policies.Compiled
+	written   *policies.Policy // what policy was made of
 	limits    limits
 	others    *handlers
 	shared    *shared
@@ -153,6 +154,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.policy, err = policies.Compile(policy, space); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
+	h.written = policy
 	if err := h.provisionHarmless(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
@@ -33,7 +34,7 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	case outcome == OutcomeStale || ttl <= 0 || o.NoCache:
 		httpcache.Forbid(h)
 	default:
-		httpcache.Permit(h, permission(d, ttl, o.Age(now)))
+		httpcache.Permit(h, gate.PermissionOf(d, ttl, o.Age(now)))
 	}
 	x.servedStatus(ttl).Append(h)
 	return x.respond(o)
@@ -68,20 +69,6 @@ func remade(w http.ResponseWriter) bool {
 		}
 		w = outer.Unwrap()
 	}
-}
-
-// permission is what is left of the route's and the object's lifetimes. Caches
-// further on subtract the Age that the response carries, so it is added here.
-func permission(d *policies.Downstream, ttl, age time.Duration) httpcache.Permission {
-	left := min(time.Duration(d.TTL), ttl)
-	if left < time.Second {
-		return httpcache.Permission{}
-	}
-	p := httpcache.Permission{CDN: left + age}
-	if d.Browser > 0 {
-		p.Browser = min(time.Duration(d.Browser), ttl) + age
-	}
-	return p
 }
 
 // copyFields adds an object's fields to those that handlers above have set. The

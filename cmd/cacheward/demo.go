@@ -16,11 +16,9 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/cacheward/cacheward/caddymodule/command"
 	"github.com/cacheward/cacheward/cmd/cacheward/demo"
 )
-
-// errFindings makes the command exit with 1 without saying anything more.
-var errFindings = errors.New("findings")
 
 func registerDemo() {
 	caddycmd.RegisterCommand(caddycmd.Command{
@@ -64,7 +62,7 @@ func wireDemo(cmd *cobra.Command) {
 	cmd.SilenceUsage = true
 	usage := func(err error) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cacheward demo: %v; see cacheward demo --help\n", err)
-		return exitWith(cmd, 2)
+		return command.Exit(cmd, 2)
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -89,20 +87,8 @@ func wireDemo(cmd *cobra.Command) {
 		o.Terminal = isatty.IsTerminal(os.Stderr.Fd())
 		o.Color = isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == ""
 		o.Edge = startEdge
-		return exitWith(cmd, demo.Run(ctx, o))
+		return command.Exit(cmd, demo.Run(ctx, o))
 	}
-}
-
-// exitWith makes a cobra command end the process with the code. Caddy's own
-// wrapper is the only way to a code above 1, and it turns 1 into 0.
-func exitWith(cmd *cobra.Command, code int) error {
-	switch code {
-	case 0:
-		return nil
-	case 1:
-		return errFindings
-	}
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }
 
 // edgeConfig is the whole configuration of the demo's edge. What it writes to

@@ -17,9 +17,13 @@ It is the Caddy web server with one more handler, so all of Caddy's commands and
 its Caddyfile are here:
 
 	$ cacheward demo                                    the incident that it prevents
+	$ cacheward lint                                    mistakes, before visitors find them
 	$ cacheward run --config Caddyfile.example          the proxy, in the foreground
 	$ cacheward validate --config Caddyfile.example     is this configuration right?
 	$ cacheward reload --config Caddyfile.example       change it without losing a request`
 	registerDemo()
+	registerLint()
+	registerExplain()
+	registerTest()
 	caddycmd.Main()
 }

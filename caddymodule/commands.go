@@ -1,0 +1,24 @@
+package caddymodule
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/cacheward/cacheward/caddymodule/command"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "cacheward",
+		Usage: "lint|test|explain …",
+		Short: "Judges, tests and explains cache policies",
+		Long: `
+What the cacheward binary has at its top level, for a Caddy that was built with the plugin:
+
+	$ caddy cacheward lint Caddyfile
+	$ caddy cacheward test policies/
+	$ caddy cacheward explain 'https://example.com/?ref=A1' --config Caddyfile
+`,
+		CobraFunc: func(cmd *cobra.Command) { cmd.AddCommand(command.Verbs()...) },
+	})
+}
