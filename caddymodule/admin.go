@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -69,6 +70,9 @@ func (a *adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
 		}
 		return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf("reading the question: %w", err)}
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: errors.New("reading the question: something follows it")}
+	}
 	answer := explain.Answer{Schema: explain.Schema, Reports: []*explain.Report{}}
 	handlers, err := running()
 	if err != nil {
@@ -89,8 +93,10 @@ func (a *adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
 // once it has had a request.
 func (h *Handler) explain(q explain.Question) (*explain.Report, error) {
 	q.Requests = slices.Clone(q.Requests)
-	if p := h.placed.Load(); p != nil {
-		for i := range q.Requests {
+	p := h.placed.Load()
+	for i := range q.Requests {
+		q.Requests[i].MaxObject = h.limits.maxObject
+		if p != nil {
 			q.Requests[i].Server = p.text
 		}
 	}

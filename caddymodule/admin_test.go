@@ -111,6 +111,8 @@ func TestAdminExplainRefuses(t *testing.T) {
 		{"a word that it does not know", http.MethodPost, `{"requests": [], "what": 1}`, http.StatusBadRequest},
 		{"no request", http.MethodPost, `{"requests": []}`, http.StatusBadRequest},
 		{"no URL", http.MethodPost, `{"requests": [{}]}`, http.StatusBadRequest},
+		{"something behind it", http.MethodPost, `{"requests": [{"url": "http://example.com/page"}]} {}`, http.StatusBadRequest},
+		{"a request that no server accepts", http.MethodPost, `{"requests": [{"url": "http://example.com/page?` + strings.Repeat("&", 2<<20) + `"}]}`, http.StatusBadRequest},
 		{"too much", http.MethodPost, `{"requests": [{"url": "` + strings.Repeat("a", maxQuestion) + `"}]}`, http.StatusRequestEntityTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {

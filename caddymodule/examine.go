@@ -44,7 +44,7 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	case head.Status >= 500 && (reasons != nil || j.standby != nil):
 		// An error never takes the place of what it may be answered with.
 		reasons = append([]policies.Reason{policies.ReasonOriginError}, reasons...)
-	case j.standby != nil && requestError(head.Status):
+	case j.standby != nil && gate.RequestError(head.Status):
 		reasons = append([]policies.Reason{policies.ReasonStatus}, reasons...)
 	}
 	if reasons != nil {

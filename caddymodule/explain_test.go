@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cacheward/cacheward/caddymodule/explain"
+	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -189,7 +190,7 @@ func (x explained) check(t *testing.T, c *ruled, happened map[string]int) (wrong
 	wrong = append(wrong, x.checkFill(c, e)...)
 
 	e.Judge(x.answered(e.Canonical.Method, targetOf(e.Canonical.URL), host, headerOf(e.Canonical.Header)))
-	comparable := x.Method == http.MethodGet && !requestError(x.Status)
+	comparable := x.Method == http.MethodGet && !gate.RequestError(x.Status)
 	if comparable {
 		if err := e.Corroborate(x.answered(x.Method, x.Target, host, header)); err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer)
 		return
 	}
 	own, compared := receiveAnswer(h.workers.ctx, answers)
-	if !compared || requestError(own.head.Status) {
+	if !compared || gate.RequestError(own.head.Status) {
 		h.compareFills(j, f, fill)
 		return
 	}
@@ -88,20 +88,6 @@ func (h *Handler) between(j *job, first, second *fill) (d *gate.Divergence, judg
 		return nil, false
 	}
 	return h.compare(j, first.answer(j), second.answer(j), nil), true
-}
-
-// requestError says whether a status tells of the request or of the moment, and
-// not of the page: an oversized header, a rate limit, an overload. Such an answer
-// cannot be compared with the page, and whoever provokes one must not thereby
-// keep the page from being shared.
-func requestError(status int) bool {
-	switch status {
-	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
-		http.StatusRequestURITooLong, http.StatusUnsupportedMediaType, http.StatusExpectationFailed, http.StatusMisdirectedRequest,
-		http.StatusTooEarly, http.StatusTooManyRequests, http.StatusRequestHeaderFieldsTooLarge:
-		return true
-	}
-	return status >= 500
 }
 
 // momentary says whether a status tells of the moment alone. All fills seem to

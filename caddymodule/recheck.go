@@ -87,7 +87,7 @@ func (h *Handler) freshReasons(j *job, fill *fill) []policies.Reason {
 // stored. What only tells of the moment, or of our own bounds, says nothing.
 func (h *Handler) contradicted(j *job, fill *fill, reasons []policies.Reason) string {
 	switch first := reasons[0]; {
-	case requestError(fill.writer.status), first.Info().Class == policies.InCache,
+	case gate.RequestError(fill.writer.status), first.Info().Class == policies.InCache,
 		first == policies.ReasonTruncated, first == policies.ReasonTooLarge:
 		return recheckFailed
 	}

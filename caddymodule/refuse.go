@@ -34,7 +34,7 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 	case first == policies.ReasonFillAborted, first == policies.ReasonOriginError, first == policies.ReasonTruncated,
 		momentary(fill.writer.status):
 		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
-	case j.influenced() && requestError(fill.writer.status):
+	case j.influenced() && gate.RequestError(fill.writer.status):
 		h.shared.refusals.Remember(j.lane, first, originRefusal, false)
 	default:
 		length, grow := gateRefusal, true

@@ -95,7 +95,7 @@ func copyFields(outer http.Header, stored store.Fields) {
 func (x *exchange) corroborate(f *flight) error {
 	x.to(filling)
 	h, j := x.h, x.job()
-	if !x.comparable() {
+	if !gate.Comparable(x.r.Method, x.r.Header) {
 		if !h.workers.run(func() { h.judgeCorroborated(j, f, nil) }) {
 			h.shared.flights.leave(f)
 			return x.own(OutcomePass, policies.ReasonFillAborted)
@@ -121,20 +121,6 @@ func (x *exchange) corroborate(f *flight) error {
 		a.inputs = inputs
 		answers <- a
 	})
-}
-
-// comparable says whether the visitor's own answer will be one that a fill can be
-// compared with: not a HEAD's, a range's, or one that is conditional.
-func (x *exchange) comparable() bool {
-	if x.r.Method != http.MethodGet {
-		return false
-	}
-	for _, name := range [...]string{"Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
-		if _, ok := x.r.Header[name]; ok {
-			return false
-		}
-	}
-	return true
 }
 
 // refresh replaces a stale object in the background, once a key at a time. Nothing

@@ -2,10 +2,15 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +94,11 @@ func send(ctx context.Context, base *url.URL, method, target string, header http
 	if address != "" {
 		req.Header.Set("X-Forwarded-For", address)
 	}
+	var informational []http.Header
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+		informational = append(informational, http.Header(h).Clone())
+		return nil
+	}}))
 	client := http.Client{
 		Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -98,9 +108,12 @@ func send(ctx context.Context, base *url.URL, method, target string, header http
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+	for _, name := range slices.Sorted(maps.Keys(resp.Trailer)) {
+		resp.Header.Add("Trailer", name) // where reverse_proxy has it, and http.Client not
 	}
-	return &explain.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: time.Now()}, nil
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil && !(errors.Is(err, io.ErrUnexpectedEOF) && resp.ContentLength > int64(len(body))) {
+		return nil, fmt.Errorf("reading the answer: %w", err) // else its Content-Length shows it
+	}
+	return &explain.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Informational: informational, Received: time.Now()}, nil
 }

@@ -58,6 +58,9 @@ func parseResponse(data []byte) (*explain.Response, []string, error) {
 		}
 		r.Informational = append(r.Informational, header)
 	}
+	if _, _, _, err := parseHead(data); err == nil {
+		return nil, nil, errors.New("it has several responses; ask without curl's -L, and with --suppress-connect-headers")
+	}
 	r.Header.Del("Transfer-Encoding")
 	r.Body = data
 	var notes []string

@@ -44,7 +44,8 @@ func TestParseResponse(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"", "\n", "hello", "<html>", "HTTP/1.1", "HTTP/1.1 abc", "HTTP/1.1 99 x", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\n"} {
+	for _, text := range []string{"", "\n", "hello", "<html>", "HTTP/1.1", "HTTP/1.1 abc", "HTTP/1.1 99 x", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 103 Early\r\n\r\n",
+		"HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n\r\n"} {
 		if r, _, err := parseResponse([]byte(text)); err == nil {
 			t.Errorf("%q was read as %+v", text, r)
 		}

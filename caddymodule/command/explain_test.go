@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -169,6 +170,57 @@ func TestExplainCommandAsksTheOrigin(t *testing.T) {
 	stdout, stderr, code = explains(t, "", "http://shop.example/lp", "--cookie", "session=1", "-p", file, "--origin", origin.URL)
 	if code != 0 || len(asked) != 0 || !strings.Contains(stderr, "not asked") || !strings.Contains(stdout, "identity") {
 		t.Errorf("exit %d, asked %d times, %s", code, len(asked), stderr)
+	}
+}
+
+// TestExplainCommandSeesTheWholeAnswer: 1xx responses, trailers that are announced, and
+// that a part is missing.
+func TestExplainCommandSeesTheWholeAnswer(t *testing.T) {
+	file := policyFileOf(t, explainPolicy)
+	for _, test := range []struct {
+		name, reason string
+		answer       http.HandlerFunc
+	}{
+		{"a cookie in a 103 (RFC 8297)", "set-cookie: ", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Set-Cookie", "a=b")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.Header().Del("Set-Cookie")
+			w.WriteHeader(http.StatusOK)
+		}},
+		{"a trailer (RFC 9110 §6.6.2)", "incremental: ", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "X-Sum")
+			w.WriteHeader(http.StatusOK)
+			w.Header().Set("X-Sum", "1")
+		}},
+		{"a part is missing (RFC 9112 §8)", "truncated: ", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "9")
+			_, _ = w.Write([]byte("hello"))
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			origin := httptest.NewServer(test.answer)
+			defer origin.Close()
+			stdout, stderr, code := explains(t, "", "http://shop.example/lp", "-p", file, "--origin", origin.URL)
+			if code != 0 || !strings.Contains(stdout, test.reason) {
+				t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
+			}
+		})
+	}
+}
+
+// TestExplainLiveLeavesNoHandlerOut: a handler whose policy names no hosts governs
+// everything, so it must not hide the one that the request reaches.
+func TestExplainLiveLeavesNoHandlerOut(t *testing.T) {
+	one := `{"policy": "%s", "explanations": [{"schema": 1, "route": {"name": "%s"}, "verdict": {"action": "cache"}}]}`
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"schema": 1, "reports": [`+one+`,`+one+`]}`, "handler one", "default", "handler two", "page")
+	}))
+	defer admin.Close()
+	stdout, stderr, code := explains(t, "", "http://shop.example/lp", "--live", "--address", strings.TrimPrefix(admin.URL, "http://"))
+	if code != 0 || !strings.Contains(stdout, "By handler one") || !strings.Contains(stdout, "By handler two") || !strings.Contains(stderr, "several handlers") {
+		t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
 	}
 }
 

@@ -44,6 +44,14 @@ func (d Difference) String() string { return strings.TrimSpace(d.Kind + " " + d.
 // Compare says whether two requests share one object, and which input tells them apart
 // if they do not. Both must have been explained under one policy.
 func Compare(a, b *Explanation) Sharing {
+	s := compare(a, b)
+	if a.cache && b.cache && (a.Observed || b.Observed) {
+		s.Why += " But a route only observes: nothing of this is in force."
+	}
+	return s
+}
+
+func compare(a, b *Explanation) Sharing {
 	switch {
 	case !a.cache && !b.cache:
 		return Sharing{Why: "Neither is for the cache: each gets the origin's answer to their own request, or is refused."}
@@ -212,8 +220,21 @@ func named(kind string, a, b map[string]string) []Difference {
 		first, inFirst := a[name]
 		second, inSecond := b[name]
 		if inFirst != inSecond || first != second {
-			out = append(out, Difference{Kind: kind, Name: name, First: strings.TrimPrefix(first, "="), Second: strings.TrimPrefix(second, "=")})
+			out = append(out, differenceOf(kind, name, first, second))
 		}
 	}
 	return out
+}
+
+// differenceOf leaves out the = of parameters, unless nothing else tells them apart.
+func differenceOf(kind, name, first, second string) Difference {
+	d := Difference{Kind: kind, Name: name, First: first, Second: second}
+	if kind != string(policies.InputParam) {
+		return d
+	}
+	plain := func(s string) string { return strings.ReplaceAll(strings.TrimPrefix(s, "="), ", =", ", ") }
+	if a, b := plain(first), plain(second); a != b {
+		d.First, d.Second = a, b
+	}
+	return d
 }

@@ -45,6 +45,26 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestDifferenceIsVisible: the values that are told are not the same.
+func TestDifferenceIsVisible(t *testing.T) {
+	s := newSite(t, sitePolicy)
+	for _, test := range [][2]string{{"a", "a="}, {"a=1&a=2", "a=1&a=3"}, {"a=1", "a=2"}} {
+		got := Compare(s.ask("http://hapitas.example/static/a?"+test[0]), s.ask("http://hapitas.example/static/a?"+test[1]))
+		if len(got.Apart) != 1 || got.Apart[0].First == got.Apart[0].Second || strings.Contains(got.Apart[0].First, ", =") {
+			t.Errorf("%v: %+v", test, got.Apart)
+		}
+	}
+}
+
+// TestCompareObserved: what is not in force is not told as if it were.
+func TestCompareObserved(t *testing.T) {
+	s := newSite(t, "routes: [{name: a, match: {paths: [/a]}, cache: 5m, mode: observe}]")
+	a := s.ask("http://hapitas.example/a")
+	if a.Judge(Response{Status: 200}); a.Response.First != nil || !strings.Contains(Compare(a, a).Why, "only observes") {
+		t.Errorf("%+v, %+v", a.Response, Compare(a, a))
+	}
+}
+
 func names(all []Difference) string {
 	words := make([]string, len(all))
 	for i, d := range all {

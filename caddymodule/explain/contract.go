@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
@@ -94,6 +95,17 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
 			out = append(out, Field{name, value})
+		}
+	}
+	return out
+}
+
+// cachingFields are those of the fields that say who may keep the response.
+func cachingFields(all []Field) []Field {
+	var out []Field
+	for _, f := range all {
+		if strings.HasSuffix(f.Name, "Cache-Control") {
+			out = append(out, f)
 		}
 	}
 	return out

@@ -16,12 +16,16 @@ func (e *Explanation) Corroborate(own Response) error {
 	if e.fill == nil || !e.cache || !e.rule.Corroborate || !e.Response.Stored {
 		return nil
 	}
+	if !gate.Comparable(e.req.Method, e.req.Header) || gate.RequestError(own.Status) {
+		e.Response.Notes = append(e.Response.Notes, "The answer to the visitor's own request cannot be compared (it is part of one, conditional, or an error about the request): a second fill is, instead.")
+		return nil
+	}
 	set, err := harmless.Compile(e.rule.Harmless)
 	if err != nil {
 		return fmt.Errorf("route %q: ignore: %w", e.rule.Name, err)
 	}
 	f, j := e.open(own), e.Response
-	f.body = readBody(f.head.Header, own.Body, e.rule.InspectBody)
+	f.body = e.readBody(f.head.Header, own.Body)
 	inputs := e.rule.Unkeyed(nil, e.req)
 	if e.from.Address != "" {
 		inputs = append(inputs, policies.Input{Kind: policies.InputAddress, Value: e.from.Address})

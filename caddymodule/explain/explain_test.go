@@ -166,7 +166,7 @@ func TestExplainNotCacheable(t *testing.T) {
 
 func TestMalformedRequests(t *testing.T) {
 	s := newSite(t, sitePolicy)
-	for _, url := range []string{"", "ftp://a/", "http://", "http:///x", "http://a@b/", "http://a/%zz", "http://a/ b", "http://a/\x00"} {
+	for _, url := range []string{"", "ftp://a/", "http://", "http:///x", "http://a@b/", "http://a/%zz", "http://a/ b", "http://a/\x00", "http://a/?" + strings.Repeat("&", maxRequest)} {
 		if _, err := Explain(s.policy, s.compiled, Request{URL: url}); err == nil {
 			t.Errorf("%q was accepted", url)
 		}
@@ -200,7 +200,8 @@ func TestJudge(t *testing.T) {
 		{"a token in the body", "/once", nil,
 			Response{Status: 200, Header: header("Content-Type", "text/html"), Body: []byte(`<input type="hidden" name="csrf_token" value="a8f5f167f44f4964e6c998dee827110c">`)}, []string{"state-in-body"}, 0, "", nil},
 		{"a coding that is none", "/once", nil, Response{Status: 200, Header: header("Content-Encoding", "gzip"), Body: []byte("plain")}, []string{"encoding-unreadable"}, 0, "", nil},
-		{"too large", "/once", nil, Response{Status: 200, Body: make([]byte, maxObject+1)}, []string{"too-large"}, 0, "", nil},
+		{"a part of it is missing (RFC 9112 §8)", "/once", nil, Response{Status: 200, Header: header("Content-Length", "9"), Body: []byte("hello")}, []string{"truncated"}, 0, "", nil},
+		{"too large", "/once", nil, Response{Status: 200, Body: make([]byte, defaultMaxObject+1)}, []string{"too-large"}, 0, "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := s.ask("http://hapitas.example"+test.path, test.fields...)
@@ -265,10 +266,45 @@ func TestCorroborate(t *testing.T) {
 			}
 		})
 	}
+	for _, test := range []struct {
+		fields []string
+		status int
+	}{{[]string{"Range", "bytes=0-3"}, 206}, {[]string{"If-None-Match", `"a"`}, 304}, {nil, 429}} {
+		e := s.ask("http://hapitas.example/register/lp", test.fields...)
+		e.Judge(page("hello"))
+		if err := e.Corroborate(Response{Status: test.status}); err != nil || e.Response.Compared || !e.Response.Stored || len(e.Response.Notes) == 0 {
+			t.Errorf("%v, %d: what cannot be compared was: %+v", test.fields, test.status, e.Response)
+		}
+	}
 	e := s.ask("http://hapitas.example/once")
 	e.Judge(page("hello"))
 	if err := e.Corroborate(page("something else")); err != nil || e.Response.Compared {
 		t.Error("two answers were compared on a route that admits once")
+	}
+}
+
+// TestMaxObject: the limit is that of the handler that is asked.
+func TestMaxObject(t *testing.T) {
+	s := newSite(t, sitePolicy)
+	e, err := Explain(s.policy, s.compiled, Request{URL: "http://hapitas.example/once", MaxObject: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Judge(Response{Status: 200, Body: []byte("hello")}); !slices.Equal(e.Response.Codes(), []string{"too-large"}) {
+		t.Errorf("%v", e.Response.Codes())
+	}
+}
+
+// TestBodyOnGet: fields that announce a body are as good as one.
+func TestBodyOnGet(t *testing.T) {
+	s := newSite(t, sitePolicy)
+	for _, test := range []struct {
+		name, value string
+		action      string
+	}{{"Content-Length", "3", ActionBypass}, {"Content-Length", "0", ActionCache}, {"Transfer-Encoding", "chunked", ActionBypass}} {
+		if e := s.ask("http://hapitas.example/once", test.name, test.value); e.Verdict.Action != test.action {
+			t.Errorf("%s: %s: %s", test.name, test.value, e.Verdict.Action)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
@@ -13,9 +15,9 @@ import (
 
 // The bounds of the proxy.
 const (
-	maxObject  = 8 << 20 // its default
-	maxRatio   = 200
-	decodeTime = 5 * time.Second
+	defaultMaxObject = 8 << 20
+	maxRatio         = 200
+	decodeTime       = 5 * time.Second
 )
 
 // FillAddress is the address that a fill has instead of the visitor's (RFC 5737).
@@ -89,9 +91,23 @@ func (e *Explanation) Judge(r Response) {
 		j.Stored = false
 		j.Notes = append(j.Notes, "The answer to a HEAD makes no object; that to a GET would.")
 	}
+	if e.Observed {
+		j.First = nil // nothing is changed
+	}
+	if j.Stored && e.withheld(f) {
+		j.First = cachingFields(j.Hit) // the object, as everybody gets it
+	}
 	if j.Stored && len(j.Markers) > 0 {
 		j.Notes = append(j.Notes, "On a corroborated route a marker is no refusal by itself: two answers have to agree, in the markers as well.")
 	}
+}
+
+// withheld says whether the visitor who caused the fill waits for its verdict and gets
+// the object: a part can be cut out of nothing else, and a coding that nobody asked for
+// is undone.
+func (e *Explanation) withheld(f *fill) bool {
+	return !e.rule.Corroborate && !e.rule.Relay &&
+		(e.req.Header["Range"] != nil || e.rule.InspectBody && gate.Encoded(f.head.Header))
 }
 
 // judgeHead is what speaks against sharing before the body is known.
@@ -144,8 +160,11 @@ func (e *Explanation) needles(head http.Header) []*gate.Needles {
 
 // judgeBody is what speaks against sharing once the body is there.
 func (e *Explanation) judgeBody(f *fill, body []byte) []policies.Reason {
-	if int64(len(body)) > maxObject {
+	if int64(len(body)) > e.maxObject() {
 		return []policies.Reason{policies.ReasonTooLarge}
+	}
+	if brokeOff(f.head.Header, body) {
+		return []policies.Reason{policies.ReasonTruncated}
 	}
 	sought := e.needles(f.head.Header)
 	if reason := e.decode(f, body, len(sought) > 0); reason != policies.ReasonNone {
@@ -174,6 +193,15 @@ func (e *Explanation) judgeBody(f *fill, body []byte) []policies.Reason {
 	return nil
 }
 
+// brokeOff says whether a part of the body that the head announces is missing. A head
+// without any body is judged by itself.
+func brokeOff(h http.Header, body []byte) bool {
+	announced, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	return err == nil && len(body) > 0 && int64(len(body)) < announced
+}
+
+func (e *Explanation) maxObject() int64 { return cmp.Or(e.from.MaxObject, defaultMaxObject) }
+
 // decode undoes the content coding, as far as the route looks into bodies at all.
 func (e *Explanation) decode(f *fill, body []byte, sought bool) policies.Reason {
 	inspect := e.rule.InspectBody
@@ -181,7 +209,7 @@ func (e *Explanation) decode(f *fill, body []byte, sought bool) policies.Reason 
 	if !gate.Encoded(f.head.Header) {
 		return policies.ReasonNone
 	}
-	decoded := readBody(f.head.Header, body, inspect)
+	decoded := e.readBody(f.head.Header, body)
 	switch {
 	case !inspect && !decoded.Readable:
 		f.body.Opaque = true
@@ -197,9 +225,9 @@ func (e *Explanation) decode(f *fill, body []byte, sought bool) policies.Reason 
 	return policies.ReasonNone
 }
 
-func readBody(h http.Header, body []byte, inspect bool) gate.Body {
+func (e *Explanation) readBody(h http.Header, body []byte) gate.Body {
 	recorder := gate.NewRecorder(h["Content-Encoding"], gate.Limits{
-		Keep: maxObject, Decoded: maxObject, Ratio: maxRatio, Time: decodeTime, Opaque: !inspect,
+		Keep: e.maxObject(), Decoded: e.maxObject(), Ratio: maxRatio, Time: decodeTime, Opaque: !e.rule.InspectBody,
 	})
 	_, _ = recorder.Write(body) // never fails
 	return recorder.Close()

@@ -28,6 +28,8 @@ type Request struct {
 	// Server is what the proxy's key has to tell its listeners apart. Empty where it is
 	// not known; the key's digest is another one then.
 	Server string `json:"-"`
+	// MaxObject is the largest body that is stored, in bytes. 0: 8 MiB, the default.
+	MaxObject int64 `json:"-"`
 	// Brief leaves [Route.PassedOver] out, which takes a while where there are thousands
 	// of routes.
 	Brief bool `json:"-"`
@@ -40,8 +42,25 @@ func (r Request) method() string {
 	return strings.ToUpper(r.Method)
 }
 
+// maxRequest bounds a request in bytes: servers accept no longer head.
+const maxRequest = 1 << 20
+
+// size is the length of the head, about.
+func (r Request) size() int {
+	n := len(r.Method) + len(r.URL)
+	for name, lines := range r.Header {
+		for _, line := range lines {
+			n += len(name) + len(line) + len(": \r\n")
+		}
+	}
+	return n
+}
+
 // read makes of it what a server does.
 func (r Request) read() (*policies.Request, error) {
+	if r.size() > maxRequest {
+		return nil, fmt.Errorf("no server accepts the request: it is longer than %d bytes", maxRequest)
+	}
 	scheme, rest, ok := strings.Cut(r.URL, "://")
 	if !ok {
 		scheme, rest = "http", r.URL
@@ -74,7 +93,9 @@ func (r Request) read() (*policies.Request, error) {
 		header[name] = append(header[name], lines...)
 	}
 	port := portOf(host)
-	if given := header["Host"]; len(given) > 0 {
+	if given := header["Host"]; len(given) > 1 {
+		return nil, errors.New("no server accepts a request with two Host fields")
+	} else if len(given) > 0 {
 		host = given[0]
 		delete(header, "Host") // a server moves it out of the fields
 	}
@@ -90,9 +111,15 @@ func (r Request) read() (*policies.Request, error) {
 		RawQuery:    u.RawQuery,
 		ForceQuery:  u.ForceQuery,
 		Header:      header,
-		HasBody:     r.HasBody,
+		HasBody:     r.HasBody || announcesBody(header),
 		Port:        port,
 	}, nil
+}
+
+// announcesBody says whether fields announce a body (RFC 9112 §6).
+func announcesBody(h http.Header) bool {
+	length := h.Get("Content-Length")
+	return h["Transfer-Encoding"] != nil || length != "" && strings.Trim(length, "0") != ""
 }
 
 // portOf is the port that a client connects to, if the URL names one.

@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,7 +29,7 @@ func Init(name, site string, policy *policies.Policy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &starter{policy: policy, compiled: compiled, names: make(map[string]bool)}
+	w := &starter{policy: policy, compiled: compiled, site: site, names: make(map[string]bool)}
 	if site != "" {
 		site = "site: " + yamlWord(site) + "\n"
 	}
@@ -45,6 +46,7 @@ type starter struct {
 	policy   *policies.Policy
 	compiled *policies.Compiled
 	out      strings.Builder
+	site     string
 	names    map[string]bool
 }
 
@@ -146,7 +148,7 @@ func (w *starter) hosts(patterns []string) []string {
 		}
 	}
 	if len(out) == 0 {
-		out = []string{"example.com"}
+		out = []string{exampleHost(cmp.Or(w.site, "example.com"))}
 	}
 	return out
 }

@@ -77,6 +77,18 @@ func TestInitGolden(t *testing.T) {
 }
 
 // TestYAMLWord holds that a word is read as it was, whatever it is.
+// TestInitSite: requests go to the site that is meant, where no route names a host.
+func TestInitSite(t *testing.T) {
+	policy, err := policies.ParseYAML("policy.yaml", []byte("routes: [{name: a, match: {paths: [/a]}, cache: 5m}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Init("Caddyfile", "c.example", policy)
+	if err != nil || !strings.Contains(string(text), "https://c.example/a") {
+		t.Errorf("error %v\n%s", err, text)
+	}
+}
+
 func TestYAMLWord(t *testing.T) {
 	for _, word := range []string{"a", "true", "No", "~", "null", "1", "a: b", "#", "@analytics", "utm_*", `"`, `\`, "日本", "a\nb", "<&>", "-", "", "https://a.example/?a=b&c"} {
 		root, err := policies.ReadTree("f", []byte("k: "+yamlWord(word)+"\n"))
