@@ -29,7 +29,12 @@ func init() {
 
 func parseCaddyfile(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h := new(Handler)
-	if err := h.UnmarshalCaddyfile(helper.Dispenser); err != nil {
+	files, _ := helper.State["cacheward.files"].(map[string][]string)
+	if files == nil {
+		files = make(map[string][]string)
+		helper.State["cacheward.files"] = files
+	}
+	if err := h.unmarshal(helper.Dispenser, newColumns(files)); err != nil {
 		return nil, err
 	}
 	// One number for each directive of the file, in its order; see App.
@@ -67,12 +72,15 @@ func parseCaddyfile(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, e
 //		route <name> { ... }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return h.unmarshal(d, newColumns(make(map[string][]string)))
+}
+
+func (h *Handler) unmarshal(d *caddyfile.Dispenser, source columns) error {
 	d.Next() // directive name
 	if d.NextArg() {
 		return d.ArgErr()
 	}
 	var inline []policies.Token
-	source := make(columns)
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()

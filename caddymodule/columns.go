@@ -10,11 +10,20 @@ import (
 
 // columns finds the columns of tokens, which Caddy's own tokens do not have, by
 // looking their text up in the file that they came from.
-type columns map[string]*sourceFile
+type columns struct {
+	// files are the lines of each file, and may be shared: a configuration can have a
+	// thousand handlers in one file.
+	files map[string][]string
+	found map[lineOf]int // how far in each line tokens were found, in bytes
+}
 
-type sourceFile struct {
-	lines []string
-	found []int // how far in each line tokens were found, in bytes
+type lineOf struct {
+	file string
+	line int
+}
+
+func newColumns(files map[string][]string) columns {
+	return columns{files: files, found: make(map[lineOf]int)}
 }
 
 // find returns the token's column in characters, counted from 1; 0 if the file
@@ -22,24 +31,22 @@ type sourceFile struct {
 // the configuration did not come from a file). Tokens are to be asked for in their
 // order.
 func (c columns) find(t caddyfile.Token) int {
-	source, read := c[t.File]
+	lines, read := c.files[t.File]
 	if !read {
-		source = new(sourceFile)
 		if data, err := os.ReadFile(t.File); err == nil {
-			source.lines = strings.Split(string(data), "\n")
-			source.found = make([]int, len(source.lines))
+			lines = strings.Split(string(data), "\n")
 		}
-		c[t.File] = source
+		c.files[t.File] = lines
 	}
-	n := t.Line - 1
-	if n < 0 || n >= len(source.lines) || t.Text == "" {
+	if t.Line < 1 || t.Line > len(lines) || t.Text == "" {
 		return 0
 	}
-	line, from := source.lines[n], source.found[n]
+	key := lineOf{t.File, t.Line}
+	line, from := lines[t.Line-1], c.found[key]
 	at := strings.Index(line[from:], t.Text)
 	if at < 0 {
 		return 0
 	}
-	source.found[n] = from + at + len(t.Text)
+	c.found[key] = from + at + len(t.Text)
 	return utf8.RuneCountInString(line[:from+at]) + 1
 }

@@ -138,7 +138,7 @@ func newHeaderTable(route *Route, identity *Identity) *headerTable {
 	if in == nil {
 		in = new(HeaderInputs)
 	}
-	t := &headerTable{exact: make(map[string]headerDisposition), others: headerDisposition{verb: Strip}}
+	t := &headerTable{exact: make(map[string]headerDisposition, 128), others: headerDisposition{verb: Strip}}
 	switch in.Others {
 	case Bypass:
 		t.others = headerDisposition{verb: Bypass, reason: ReasonHeaderBypass}

@@ -42,6 +42,9 @@ func parseYAML(file string, data []byte) (root *node, err error) {
 		}
 	}()
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	// The lexer counts a line too many for each comment that ends with CR LF. To YAML
+	// both are the same line break (YAML 1.2.2 §5.4).
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	tokens := lexer.Tokenize(string(data))
 	if fault := checkYAMLTokens(file, tokens); fault != nil {
 		return nil, Diagnostics{*fault}

@@ -76,7 +76,7 @@ func inFolder(root string) ([]string, error) {
 			}
 			return nil
 		}
-		if d.Type().IsRegular() && ours(path) {
+		if regular(path, d) && ours(path) {
 			if len(out) >= maxFound {
 				return fmt.Errorf("there are more than %d files in %s", maxFound, root)
 			}
@@ -85,6 +85,16 @@ func inFolder(root string) ([]string, error) {
 		return nil
 	})
 	return out, err
+}
+
+// regular says whether an entry is a file, or a link to one: where a configuration is
+// mounted (a ConfigMap, say), all its files are links. Links to folders are not followed.
+func regular(path string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.Type().IsRegular()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // ours says whether a file that nobody named is one to judge.
@@ -148,7 +158,7 @@ func beside(dir string) ([]string, error) {
 			return nil, fmt.Errorf("looking through %s: %w", folder, cause(err))
 		}
 		for _, e := range entries {
-			if path := filepath.Join(folder, e.Name()); e.Type().IsRegular() && ours(path) {
+			if path := filepath.Join(folder, e.Name()); regular(path, e) && ours(path) {
 				out = append(out, path)
 			}
 		}

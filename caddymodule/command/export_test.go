@@ -8,5 +8,8 @@ var (
 	Find     = find
 )
 
+// Found is a file to judge.
+type Found = found
+
 // Name is the file's.
 func (f found) Name() string { return f.name }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/cacheward/cacheward/policies"
@@ -35,6 +36,8 @@ func (o *lintOptions) execute(args []string) (int, error) {
 			return 0, fmt.Errorf("reading standard input: %w", err)
 		}
 	}
+	// The command ends soon, and half its time would be the garbage collector's.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	j, err := o.judge(args, input)
 	if err != nil {
 		return 0, err
@@ -174,7 +177,7 @@ func (o *lintOptions) fromStdin(input []byte) *lint.Unit {
 }
 
 // maxRounds bounds how often files are corrected and judged again.
-const maxRounds = 10
+const maxRounds = 100
 
 // repair shows what can be corrected mechanically, or does it and judges again what is
 // left.

@@ -371,3 +371,60 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestSharedPolicy: a policy for several sites is reached if one of them has the host.
+func TestSharedPolicy(t *testing.T) {
+	inFolder(t, map[string]string{
+		"Caddyfile": `(both) {
+	cacheward {
+		route c {
+			host a.example
+			path /c
+			cache never
+		}
+		policy both.yaml
+	}
+	respond ok
+}
+a.example {
+	import both
+}
+b.example {
+	import both
+}
+`,
+		"both.yaml": "routes:\n  - name: a\n    match: {hosts: [a.example]}\n    cache: never\n  - name: x\n    match: {hosts: [x.example]}\n    cache: never\n",
+	})
+	var got []string
+	for _, f := range lint.Run(command.Load("Caddyfile"), func(r lint.Rule) bool { return r.ID == "CW401" }) {
+		if !slices.Contains(got, f.Pos.String()) {
+			got = append(got, f.Pos.String())
+		}
+	}
+	if want := []string{"both.yaml:6:21"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestMissingPolicy: without its file a policy is not judged.
+func TestMissingPolicy(t *testing.T) {
+	inFolder(t, map[string]string{"Caddyfile": ":80 {\n\tcacheward {\n\t\tpolicy gone.yaml\n\t}\n}\n"})
+	if u := command.Load("Caddyfile"); len(u.Faults) != 1 || len(u.Scopes) != 0 {
+		t.Errorf("faults %v, %d policies", u.Faults, len(u.Scopes))
+	}
+}
+
+func TestDiscoverLinks(t *testing.T) {
+	inFolder(t, map[string]string{".git/": "", "data/site": ":80", "folder/": ""})
+	for link, to := range map[string]string{"Caddyfile": "data/site", "gone.Caddyfile": "gone", "folder.Caddyfile": "folder"} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, look := range []func() ([]command.Found, error){command.Discover, func() ([]command.Found, error) { return command.Find([]string{"."}) }} {
+		files, err := look()
+		if err != nil || len(files) != 1 || filepath.Base(files[0].Name()) != "Caddyfile" {
+			t.Errorf("%v, %v", files, err)
+		}
+	}
+}

@@ -75,7 +75,8 @@ func (u unreached) value(r *policies.Route) string {
 	return ""
 }
 
-// outsideSite reports routes for hosts that the site around the policy does not serve.
+// outsideSite reports routes for hosts that the site around the policy does not serve,
+// nor another site that has the same policy, by its file or by a snippet.
 func outsideSite(p *Pass) {
 	if p.Scope == nil || len(p.Scope.Hosts) == 0 {
 		return
@@ -91,7 +92,7 @@ func outsideSite(p *Pass) {
 		if left -= len(r.Match.Hosts) * len(p.Scope.Hosts); left < 0 {
 			return
 		}
-		if len(r.Match.Hosts) == 0 || meetsAny(r.Match.Hosts, p.Scope.Hosts) {
+		if len(r.Match.Hosts) == 0 || meetsAny(r.Match.Hosts, p.Scope.Hosts) || p.Unit.servedElsewhere(r) {
 			continue
 		}
 		p.Report(Finding{

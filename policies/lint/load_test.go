@@ -87,3 +87,16 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestLineBreaks: places are the same whatever the line breaks are.
+func TestLineBreaks(t *testing.T) {
+	const text = "# first\nversion: 1 # second\n\nroutes:\n  # third\n  - name: a\n    match: {paths: [/a]}\n    cache: 5m\n    params:\n      strip: [ref] # fourth\n"
+	place := func(text string) string {
+		return Load("f.yaml", []byte(text)).Scopes[0].Policy.Routes[0].At("params.strip.0").String()
+	}
+	for _, text := range []string{text, strings.ReplaceAll(text, "\n", "\r\n")} {
+		if got := place(text); got != "f.yaml:10:15" {
+			t.Errorf("ref is at %s in %q", got, text)
+		}
+	}
+}

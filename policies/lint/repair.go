@@ -95,8 +95,13 @@ func (u *Unit) removeItem(pos policies.Position, name string) []Edit {
 		switch more := bytes.TrimSpace(after); {
 		case len(after) > 0 && after[0] != ' ' && after[0] != '\t':
 			return nil // "a"b is two words
-		case len(words) > names, len(words) == names && len(more) > 0 && more[0] != '#':
+		case len(words) > names:
 			return remove(first+len(bytes.TrimRight(before, " \t")), end)
+		case len(words) == names && len(more) > 0 && more[0] != '#':
+			// The first name goes by itself: if all the others went with it, a verb
+			// without a name would be left.
+			kept := bytes.TrimRight(before, " \t")
+			return []Edit{{File: pos.File, Start: first + len(kept), End: last, New: string(after)}}
 		case len(words) == names && len(more) == 0:
 			return remove(first, next)
 		}

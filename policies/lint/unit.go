@@ -1,6 +1,10 @@
 package lint
 
-import "github.com/cacheward/cacheward/policies"
+import (
+	"slices"
+
+	"github.com/cacheward/cacheward/policies"
+)
 
 // Unit is what is judged as a whole: a policy file, or a Caddy configuration with all
 // the policies in it.
@@ -18,6 +22,8 @@ type Unit struct {
 
 	// left are the rules that the last Run left out.
 	left map[string]bool
+	// sites are the scopes that have the route at a place; see servedElsewhere.
+	sites map[policies.Position][]*Scope
 	// sources are the Files that were needed by lines.
 	sources map[string]*Source
 }
@@ -31,6 +37,22 @@ func (u *Unit) source(file string) *Source {
 		u.sources[file] = NewSource(u.Files[file])
 	}
 	return u.sources[file]
+}
+
+// servedElsewhere says whether a site that has the very same route serves its hosts.
+func (u *Unit) servedElsewhere(r *policies.Route) bool {
+	if u.sites == nil {
+		u.sites = make(map[policies.Position][]*Scope)
+		for i := range u.Scopes {
+			for j := range u.Scopes[i].Policy.Routes {
+				pos := u.Scopes[i].Policy.Routes[j].At("")
+				u.sites[pos] = append(u.sites[pos], &u.Scopes[i])
+			}
+		}
+	}
+	return slices.ContainsFunc(u.sites[r.At("")], func(s *Scope) bool {
+		return len(s.Hosts) == 0 || meetsAny(r.Match.Hosts, s.Hosts)
+	})
 }
 
 // judgedBy says whether the last Run asked the rule about everything.
