@@ -45,6 +45,13 @@ func parseYAML(file string, data []byte) (root *node, err error) {
 	// The lexer counts a line too many for each comment that ends with CR LF. To YAML
 	// both are the same line break (YAML 1.2.2 §5.4).
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	if at := bytes.IndexByte(data, '\r'); at >= 0 {
+		// Editors and the lexer differ on whether that is a line, and so on all places.
+		return nil, Diagnostics{{
+			Pos:     Position{File: file, Line: 1 + bytes.Count(data[:at], []byte("\n"))},
+			Message: "a carriage return stands in the line, with no line feed behind it", Fix: "end lines with a line feed",
+		}}
+	}
 	tokens := lexer.Tokenize(string(data))
 	if fault := checkYAMLTokens(file, tokens); fault != nil {
 		return nil, Diagnostics{*fault}
