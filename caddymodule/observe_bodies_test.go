@@ -84,3 +84,48 @@ func TestObserveGivesMemoryBack(t *testing.T) {
 		}
 	})
 }
+
+// TestObserveSaysWhatItCouldNotLookInto: an answer that was not looked into to its end
+// does not pass for one without findings, and what its head repeats is told all the same.
+func TestObserveSaysWhatItCouldNotLookInto(t *testing.T) {
+	const secret = "REF-Erin-3358120"
+	for _, tt := range []struct {
+		name, body, reasons string
+		headers             []string
+		memory              int64
+	}{
+		{"broken coding", "no gzip", "[cookie-bypass encoding-unreadable reflects-input]", []string{"Content-Encoding", "gzip"}, 1 << 20},
+		{"UTF-16", utf16le("<p>page</p>"), "[cookie-bypass encoding-unreadable reflects-input]", []string{"Content-Type", "text/html; charset=utf-16le"}, 1 << 20},
+		{"no memory", strings.Repeat("<p>page</p>", 100), "[cookie-bypass inspection-incomplete reflects-input]", nil, 1},
+		{"all of it", "<p>page</p>", "[cookie-bypass reflects-input]", nil, 1 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			withRoute(t, "cache: 5m\nmode: observe", func(t *testing.T, c *ruled) {
+				c.shared.observed.limit.Store(tt.memory)
+				c.origin = say(200, tt.body, append([]string{"X-Who", secret}, tt.headers...)...)
+				c.get("/", "Cookie", "visitor="+secret)
+				if got := last(c.logged("bypass", "reasons")); got != tt.reasons {
+					t.Errorf("reasons %s, want %s", got, tt.reasons)
+				}
+				has(t, "finding", c.object("bypass", "findings"), "input", "cookie visitor", "field", "X-Who")
+				c.keepsSecret(t, secret)
+			})
+		})
+	}
+}
+
+// TestObserveWithholdsKeyedNames: a name that an app makes of a keyed value is not told.
+func TestObserveWithholdsKeyedNames(t *testing.T) {
+	withRoute(t, "cache: 5m\nmode: observe\nparams: {key: [u]}", func(t *testing.T, c *ruled) {
+		c.origin = func(w http.ResponseWriter, r *http.Request) error {
+			v, _ := r.Cookie("visitor")
+			return say(200, fmt.Sprintf(`{"users":{%q:{"sid":%q}}}`, r.URL.Query().Get("u"), v.Value), "Content-Type", "application/json")(w, r)
+		}
+		c.get("/?u=doramiller", "Cookie", "visitor=REF-Fay-5520917")
+		if c.object("bypass", "findings") == nil {
+			t.Fatal("nothing was found")
+		}
+		c.keepsSecret(t, "doramiller")
+		c.keepsSecret(t, "5520917")
+	})
+}

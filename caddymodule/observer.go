@@ -69,30 +69,43 @@ func (o *observer) note(status int) {
 func (o *observer) look() {
 	x := o.x
 	found := appendReflections(nil, o.needles.InHeader(o.header))
+	if o.needles.Cut() {
+		o.add(policies.ReasonInspectionIncomplete)
+	}
 	if o.recorder != nil {
-		if body := o.recorder.Close(); body.Readable && body.Whole {
-			found = appendReflections(found, o.needles.InBody(body.Kept))
-			if len(found) > 0 {
-				o.add(policies.ReasonReflectsInput)
-			}
-			seen, whole := markers.Detect(markers.Page{Header: o.header, Body: body.Kept}, x.rule.Tolerates)
-			found = x.h.appendMarkers(found, x.rule, seen, body.Kept)
-			switch {
-			case x.rule.Corroborate:
-			case len(seen) > 0:
-				o.add(policies.ReasonStateInBody)
-			case !whole:
-				o.add(policies.ReasonInspectionIncomplete)
-			}
-		} else if !body.Readable {
-			o.add(policies.ReasonEncodingUnreadable)
-		}
-	} else if len(found) > 0 {
+		found = o.lookInto(o.recorder.Close(), found)
+	}
+	if slices.ContainsFunc(found, func(f finding) bool { return f.kind == foundReflection }) {
 		o.add(policies.ReasonReflectsInput)
 	}
 	if len(found) > 0 {
+		(&job{rule: x.rule, parts: &x.parts}).withhold(nil, found)
 		x.findings = found
 	}
+}
+
+// lookInto adds what is found in the body, and notes what enforce would refuse it for.
+func (o *observer) lookInto(body gate.Body, found []finding) []finding {
+	x := o.x
+	switch {
+	case !body.Readable, !gate.ASCIIBased(o.header, body.Kept):
+		o.add(policies.ReasonEncodingUnreadable)
+		return found
+	case !body.Whole:
+		o.add(policies.ReasonInspectionIncomplete)
+		return found
+	}
+	found = appendReflections(found, o.needles.InBody(body.Kept))
+	seen, whole := markers.Detect(markers.Page{Header: o.header, Body: body.Kept}, x.rule.Tolerates)
+	found = x.h.appendMarkers(found, x.rule, seen, body.Kept)
+	switch {
+	case x.rule.Corroborate: // two answers would have to agree, in the markers as well
+	case len(seen) > 0:
+		o.add(policies.ReasonStateInBody)
+	case !whole:
+		o.add(policies.ReasonInspectionIncomplete)
+	}
+	return found
 }
 
 func (o *observer) add(reason policies.Reason) {
