@@ -167,6 +167,7 @@ func (h *Handler) recurs(j *job, d *gate.Divergence, bodies ...gate.Body) {
 // diverged counts a divergence of the route's pages.
 func (h *Handler) diverged(j *job, d *gate.Divergence) {
 	if h.shared.suspensions.Diverged(j.rule.Space) {
+		j.withhold(difference{d}, nil) // there need not have been a record
 		h.warnSuspended(j, d)
 	}
 }
