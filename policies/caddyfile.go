@@ -14,6 +14,7 @@ import (
 //	mode enforce|observe
 //	default never|origin
 //	ambiguous bypass|deny
+//	on_leak trip|warn
 //	identity {
 //		cookie <names...>
 //		header <names...>
@@ -58,7 +59,7 @@ import (
 //		ignore <reason> html|json|header <what> [<matching>]
 //		tolerate <reason> <detectors...>
 //		recheck <percent>%
-//		mode, ambiguous, identity as above
+//		mode, ambiguous, on_leak, identity as above
 //	}
 //
 // Lines with names, and those of ignore and tolerate, may be repeated and add up; all
@@ -115,6 +116,7 @@ func (c *caddyReader) policy(block []statement, into *node) {
 		directive{"mode", c.single("mode")},
 		directive{"default", c.single("default")},
 		directive{"ambiguous", c.single("ambiguous")},
+		directive{"on_leak", c.single("on_leak")},
 		directive{"identity", c.identity},
 		directive{"route", c.route},
 	)
@@ -158,6 +160,7 @@ func (c *caddyReader) route(s statement, into *node) {
 		directive{"recheck", c.single("recheck")},
 		directive{"mode", c.single("mode")},
 		directive{"ambiguous", c.single("ambiguous")},
+		directive{"on_leak", c.single("on_leak")},
 		directive{"identity", c.identity},
 	)
 	c.path = ""

@@ -52,6 +52,7 @@ func (w *caddyWriter) policy(p *Policy) {
 	w.optional("mode", string(p.Mode))
 	w.optional("default", string(p.Default))
 	w.optional("ambiguous", string(p.Ambiguous))
+	w.optional("on_leak", string(p.OnLeak))
 	w.identity(p.Identity)
 	for i := range p.Routes {
 		w.block(func() { w.route(&p.Routes[i]) }, "route", p.Routes[i].Name)
@@ -107,6 +108,7 @@ func (w *caddyWriter) route(r *Route) {
 	w.inspected(r)
 	w.optional("mode", string(r.Mode))
 	w.optional("ambiguous", string(r.Ambiguous))
+	w.optional("on_leak", string(r.OnLeak))
 	w.identity(r.Identity)
 }
 

@@ -42,6 +42,18 @@ func TestClassCatalogue(t *testing.T) {
 	}
 }
 
+func TestClassOfVisitor(t *testing.T) {
+	for class, want := range map[Class]bool{
+		ClassReflected: true, ClassToken: true, ClassCounter: true, ClassPersonal: true,
+		ClassVariant: false, ClassOrder: false, ClassContent: false, ClassClock: false,
+		"": true, "weather": true,
+	} {
+		if got := class.OfVisitor(); got != want {
+			t.Errorf("%q: got %v", class, got)
+		}
+	}
+}
+
 func TestClassOutranks(t *testing.T) {
 	all := AllClasses()
 	for i, a := range all {

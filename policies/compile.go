@@ -66,6 +66,12 @@ type Rule struct {
 	// Recheck is the share of hits, from 0 to 1, after which the origin is asked in
 	// the background whether the object is still what everybody gets. 0: none.
 	Recheck float64
+	// TripOnLeak: the whole route is to stop being cached when a page of it that was
+	// shared turns out to hold the state of one visitor. Otherwise that page alone.
+	TripOnLeak bool
+	// Plain says whether the audit log may hold this parameter's value in clear. It is
+	// a member and no method, so that handing it on costs nothing.
+	Plain func(param string) bool
 	// Digest changes with anything that changes what the rule keys, admits or
 	// serves. It is part of every key, so what another policy admitted is
 	// unreachable from the moment this one is in force.
@@ -78,7 +84,6 @@ type Rule struct {
 	params, cookies *matcher
 	paramFolds      map[string]struct{}
 	identityCookies *matcher
-	plainParams     *matcher
 	headers         *headerTable
 	varyOn          []string
 	vouched         []string // canonical names
@@ -139,6 +144,7 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 	effective := *route
 	effective.Mode = firstOf(route.Mode, p.Mode, Enforce)
 	effective.Ambiguous = firstOf(route.Ambiguous, p.Ambiguous, Bypass)
+	effective.OnLeak = firstOf(route.OnLeak, p.OnLeak, LeakTrip)
 	if effective.Identity == nil {
 		effective.Identity = p.Identity
 	}
@@ -155,6 +161,7 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 		InspectBody:    inspects(route),
 		Harmless:       route.Ignore,
 		Recheck:        float64(route.Recheck),
+		TripOnLeak:     effective.OnLeak == LeakTrip,
 		never:          ReasonRouteNever,
 		hosts:          hosts,
 	}
@@ -174,10 +181,11 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 	r.params = inputMatcher(kindParam, effective.Params, others)
 	r.cookies = inputMatcher(kindCookie, effective.Cookies, Bypass)
 	r.paramFolds = paramFolds(effective.Params)
-	r.plainParams = newMatcher(kindParam, Strip)
+	plain := newMatcher(kindParam, Strip)
 	if effective.Params != nil {
-		r.plainParams.add(Key, effective.Params.Plain...)
+		plain.add(Key, effective.Params.Plain...)
 	}
+	r.Plain = plain.matches
 	r.identityCookies = newMatcher(kindCookie, Strip)
 	if effective.Identity != nil {
 		r.identityCookies.add(Bypass, effective.Identity.Cookies...)
@@ -251,9 +259,12 @@ func paramFolds(in *Inputs) map[string]struct{} {
 	return folds
 }
 
-// ruleDigest covers everything that decides what the rule keys and admits.
+// ruleDigest covers everything that decides what the rule keys and admits. What is done
+// about a leak is no such thing: to change it must not empty the cache.
 func ruleDigest(effective *Route) (string, error) {
-	b, err := json.Marshal(effective)
+	covered := *effective
+	covered.OnLeak = ""
+	b, err := json.Marshal(&covered)
 	if err != nil {
 		return "", fmt.Errorf("digest of route %q: %w", effective.Name, err)
 	}
@@ -290,9 +301,6 @@ func (r *Rule) Tolerates(detector string) bool { return slices.Contains(r.tolera
 // VaryOn names the request headers that are in the key. Caches downstream of a
 // stored response must tell requests apart by them as well.
 func (r *Rule) VaryOn() []string { return r.varyOn }
-
-// Plain says whether the audit log may hold this parameter's value in clear.
-func (r *Rule) Plain(param string) bool { return r.plainParams.matches(param) }
 
 // hostNames answers what the policy knows of a host.
 type hostNames struct{ router *router }

@@ -29,6 +29,7 @@ func filled() Route {
 		Downstream: &Downstream{TTL: minute, Browser: minute, Profile: ProfileGeneric},
 		Mode:       Observe,
 		Ambiguous:  Deny,
+		OnLeak:     LeakWarn,
 
 		Heuristic:         On,
 		ErrorTTL:          &minute,
@@ -45,6 +46,9 @@ func filled() Route {
 		Identity: &Identity{Cookies: []string{"session"}, Headers: []string{"X-Person"}},
 	}
 }
+
+// undigested are the fields that decide neither what is keyed nor what is admitted.
+var undigested = []string{"Route.OnLeak"}
 
 // TestDigestCoversEveryField changes every field of a route, one at a time. Fields
 // that are added to the model come under the test by themselves.
@@ -67,6 +71,12 @@ func TestDigestCoversEveryField(t *testing.T) {
 		}
 		n++
 		d := digest(r)
+		if slices.Contains(undigested, path) {
+			if seen[d] != "nothing" {
+				t.Errorf("a change of %s empties the cache", path)
+			}
+			continue
+		}
 		if other, taken := seen[d]; taken {
 			t.Errorf("after a change of %s the digest is that of %s changed", path, other)
 		}
@@ -249,6 +259,34 @@ routes:
 	if bare := compiled(t, `routes: [{name: a, match: {paths: [/a]}, cache: 5m}]`); bare.rules[0].Mode != Enforce ||
 		bare.rules[0].Ambiguous != Bypass || bare.rest.Cache.Kind != CacheNever {
 		t.Errorf("defaults: got %+v, %+v", bare.rules[0], bare.rest)
+	}
+}
+
+// TestOnLeak: a route's own word replaces the policy's, trip is what holds where nobody
+// says anything, and none of it changes a key.
+func TestOnLeak(t *testing.T) {
+	spaces := make(map[string]string)
+	for _, tt := range []struct {
+		policy, route string
+		trips, rest   bool
+	}{
+		{"", "", true, true},
+		{"on_leak: trip", "", true, true},
+		{"on_leak: warn", "", false, false},
+		{"", ", on_leak: warn", false, true},
+		{"on_leak: warn", ", on_leak: trip", true, false},
+		{"on_leak: trip", ", on_leak: warn", false, true},
+	} {
+		c := compiled(t, tt.policy+"\ndefault: origin\nroutes: [{name: a, match: {paths: [/a]}, cache: 5m"+tt.route+"}]")
+		if c.rules[0].TripOnLeak != tt.trips || c.rest.TripOnLeak != tt.rest {
+			t.Errorf("%q, %q: the route trips %v, the default %v", tt.policy, tt.route, c.rules[0].TripOnLeak, c.rest.TripOnLeak)
+		}
+		for _, r := range c.Rules() {
+			if had, known := spaces[r.Name]; known && had != r.Space {
+				t.Errorf("%q, %q: the keys of %s change", tt.policy, tt.route, r.Name)
+			}
+			spaces[r.Name] = r.Space
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ func (d *decoder) policy(n *node) *Policy {
 		member{"mode", word(d, &p.Mode, "a mode")},
 		member{"default", word(d, &p.Default, "never or origin")},
 		member{"ambiguous", word(d, &p.Ambiguous, "bypass or deny")},
+		member{"on_leak", word(d, &p.OnLeak, "trip or warn")},
 		member{"identity", d.identity(&p.Identity)},
 		member{"routes", func(n *node, path string) {
 			each(d, n, path, "a list of routes", func(item *node, path string) {
@@ -59,6 +60,7 @@ func (d *decoder) route(n *node, path string) Route {
 		member{"recheck", d.share(&r.Recheck)},
 		member{"mode", word(d, &r.Mode, "a mode")},
 		member{"ambiguous", word(d, &r.Ambiguous, "bypass or deny")},
+		member{"on_leak", word(d, &r.OnLeak, "trip or warn")},
 		member{"identity", d.identity(&r.Identity)},
 	)
 	d.source, d.prefix = outer, outerPrefix

@@ -57,9 +57,9 @@ func (r *Rule) disposeHeaders(h http.Header, p *Parts, v *Verdict) {
 		case Strip:
 			p.Withheld = p.Withheld || !immaterial(name)
 		case Bypass:
-			v.add(d.reason)
+			v.addFor(d.reason, InputHeader, name)
 		case Deny:
-			v.raise(ActDeny, ReasonDenied)
+			v.raiseFor(ActDeny, ReasonDenied, InputHeader, name)
 		case Forward:
 			p.forwarded = append(p.forwarded, Field{name, joinLines(lines)})
 		case Vary:
@@ -138,7 +138,7 @@ func (r *Rule) disposeCookies(lines []string, p *Parts, v *Verdict) {
 func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
 	verb, declared := r.cookies.find(c.Name)
 	if !(declared && (verb == Key || verb == Deny)) && r.identityCookies.matches(c.Name) {
-		v.add(ReasonIdentity)
+		v.addFor(ReasonIdentity, InputCookie, c.Name)
 		return
 	}
 	switch verb {
@@ -147,9 +147,9 @@ func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
 	case Strip:
 		p.Withheld = true
 	case Bypass:
-		v.add(ReasonCookieBypass)
+		v.addFor(ReasonCookieBypass, InputCookie, c.Name)
 	case Deny:
-		v.raise(ActDeny, ReasonDenied)
+		v.raiseFor(ActDeny, ReasonDenied, InputCookie, c.Name)
 	}
 }
 
@@ -197,15 +197,15 @@ func (r *Rule) disposeQuery(req *Request, p *Parts, v *Verdict) {
 		switch verb {
 		case Key:
 			if declared && hasParam(p.Params, name) {
-				v.add(ReasonParamRepeated)
+				v.addFor(ReasonParamRepeated, InputParam, name)
 			}
 			p.Params = append(p.Params, pair)
 		case Strip:
 			p.Withheld = true
 		case Bypass:
-			v.add(ReasonParamBypass)
+			v.addFor(ReasonParamBypass, InputParam, name)
 		case Deny:
-			v.raise(ActDeny, ReasonDenied)
+			v.raiseFor(ActDeny, ReasonDenied, InputParam, name)
 		}
 	}
 }

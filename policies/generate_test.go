@@ -16,6 +16,7 @@ func policyGenerator() *rapid.Generator[*Policy] {
 			Mode:      rapid.SampledFrom([]Mode{"", Enforce, Observe}).Draw(t, "mode"),
 			Default:   rapid.SampledFrom([]CacheKind{"", CacheNever, CacheOrigin}).Draw(t, "default"),
 			Ambiguous: rapid.SampledFrom([]Verb{"", Bypass, Deny}).Draw(t, "ambiguous"),
+			OnLeak:    rapid.SampledFrom([]LeakAnswer{"", LeakTrip, LeakWarn}).Draw(t, "on leak"),
 			Identity:  drawIdentity(t),
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "routes") {
@@ -67,6 +68,7 @@ func drawRoute(t *rapid.T, name string) Route {
 	if never {
 		return r
 	}
+	r.OnLeak = rapid.SampledFrom([]LeakAnswer{"", LeakTrip, LeakWarn}).Draw(t, "on leak")
 	keyedCookies := r.Cookies != nil && (len(r.Cookies.Key) > 0 || r.Cookies.Others == Key)
 	if !keyedCookies && rapid.Bool().Draw(t, "downstream") {
 		r.Downstream = &Downstream{TTL: drawDuration(t)}

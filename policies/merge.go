@@ -27,6 +27,7 @@ func Merge(first, second *Policy) (*Policy, error) {
 		Mode:      mergeScalar(&m, "mode", first.Mode, second.Mode),
 		Default:   mergeScalar(&m, "default", first.Default, second.Default),
 		Ambiguous: mergeScalar(&m, "ambiguous", first.Ambiguous, second.Ambiguous),
+		OnLeak:    mergeScalar(&m, "on_leak", first.OnLeak, second.OnLeak),
 		Identity:  m.identity(),
 		Routes:    m.routes(),
 		source:    m.source,

@@ -42,6 +42,7 @@ func TestMergeConflicts(t *testing.T) {
 		{"mode", "mode: observe", "mode: enforce", `b.yaml:1:7: mode: enforce contradicts observe at a.yaml:1:7; say it once`},
 		{"default", "default: never", "default: origin", `b.yaml:1:10: default: origin contradicts never at a.yaml:1:10; say it once`},
 		{"ambiguous", "ambiguous: deny", "mode: observe\nambiguous: bypass", `b.yaml:2:12: ambiguous: bypass contradicts deny at a.yaml:1:12; say it once`},
+		{"on_leak", "on_leak: warn", "on_leak: trip", `b.yaml:1:10: on_leak: trip contradicts warn at a.yaml:1:10; say it once`},
 		{"version", "version: 1", "version: 2", `b.yaml:1:10: version: 2 contradicts 1 at a.yaml:1:10; say it once`},
 		{"route", "routes: [{name: x}]", "routes: [{name: y}, {name: x}]", `b.yaml:1:28: routes.x: route "x" is defined twice, first at a.yaml:1:17; rename one of them`},
 	}

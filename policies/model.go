@@ -20,6 +20,11 @@ type Policy struct {
 	// (400). Default: bypass.
 	Ambiguous Verb `json:"ambiguous,omitempty"`
 
+	// OnLeak is trip or warn: what happens when a page that was stored and shared
+	// turns out to hold the state of one visitor. Trip stops the caching of its whole
+	// route until someone resets it; warn withdraws that page alone. Default: trip.
+	OnLeak LeakAnswer `json:"on_leak,omitempty"`
+
 	// Identity names the cookies and headers that make a visitor a person.
 	Identity *Identity `json:"identity,omitempty"`
 
@@ -120,10 +125,11 @@ type Route struct {
 	// whether the stored response is still what everybody gets. Default: none.
 	Recheck Share `json:"recheck,omitempty"`
 
-	// Mode, Ambiguous and Identity replace the policy's own on this route.
-	Mode      Mode      `json:"mode,omitempty"`
-	Ambiguous Verb      `json:"ambiguous,omitempty"`
-	Identity  *Identity `json:"identity,omitempty"`
+	// Mode, Ambiguous, OnLeak and Identity replace the policy's own on this route.
+	Mode      Mode       `json:"mode,omitempty"`
+	Ambiguous Verb       `json:"ambiguous,omitempty"`
+	OnLeak    LeakAnswer `json:"on_leak,omitempty"`
+	Identity  *Identity  `json:"identity,omitempty"`
 
 	source positions
 }
@@ -359,4 +365,13 @@ type Mode string
 const (
 	Enforce Mode = "enforce"
 	Observe Mode = "observe"
+)
+
+// LeakAnswer is trip or warn.
+type LeakAnswer string
+
+// The answers to a leak. In either case the page is withdrawn, and the log says so.
+const (
+	LeakTrip LeakAnswer = "trip" // caching of the whole route stops until someone resets it
+	LeakWarn LeakAnswer = "warn" // the route goes on
 )

@@ -101,6 +101,7 @@ const (
 	ReasonOriginError
 	ReasonInvalidated
 	ReasonValidationRequired
+	ReasonTripped
 
 	// our own faults.
 	ReasonStoreFault
@@ -217,6 +218,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonOriginError:             {"origin-error", InCache, "The origin could not be reached or failed.", "RFC 5861 §4", "Look at the origin; stale_if_error serves visitors meanwhile."},
 	ReasonInvalidated:             {"invalidated", InCache, "The URL was changed by an unsafe request, purged or stored anew while the response was under way.", "RFC 9111 §4.4", "Nothing: the next request fetches the new one."},
 	ReasonValidationRequired:      {"validation-required", InCache, "The origin wants to be asked before each reuse, so a request cannot share the answer to another one.", "RFC 9111 §5.2.2.4", "Let the app give the response a lifetime."},
+	ReasonTripped:                 {"tripped", InCache, "Caching was stopped by hand, or because a leak was found, until someone resets it.", "design 2", "cacheward status says who stopped it and why; cacheward reset ends it."},
 	ReasonStoreFault:              {"store-fault", InFault, "The store failed; the request went to the origin.", "design 3", "Look at the error in the log."},
 	ReasonInternalFault:           {"internal-fault", InFault, "Cacheward met a fault of its own; the request went to the origin.", "design 3", "Report it, with the log line."},
 }

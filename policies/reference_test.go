@@ -183,9 +183,9 @@ func detectorsTable() string {
 
 func classesTable() string {
 	var b strings.Builder
-	b.WriteString("| class | what it is | what to do |\n| --- | --- | --- |\n")
+	b.WriteString("| class | what it is | a visitor's | what to do |\n| --- | --- | --- | --- |\n")
 	for _, c := range AllClasses() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Class, cell(c.Sentence), cell(c.Advice))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Class, cell(c.Sentence), yes(c.OfVisitor), cell(c.Advice))
 	}
 	return b.String()
 }

@@ -48,6 +48,31 @@ type Verdict struct {
 	Action Action
 	// Reasons are all that were found, most telling first. Nil for ActCache.
 	Reasons []Reason
+
+	// cause is an input for which there is a reason: that of the most telling one.
+	cause  Input
+	causes Reason
+}
+
+// Cause is the input for which the first reason was given, without its value; ok is
+// false where that is not about one input. Of several, it is always the same.
+func (v *Verdict) Cause() (input Input, ok bool) {
+	return v.cause, len(v.Reasons) > 0 && v.causes != ReasonNone && v.causes == v.Reasons[0]
+}
+
+// addFor is add, for an input.
+func (v *Verdict) addFor(r Reason, kind InputKind, name string) { v.raiseFor(ActBypass, r, kind, name) }
+
+// raiseFor is raise, for an input.
+func (v *Verdict) raiseFor(a Action, r Reason, kind InputKind, name string) {
+	v.raise(a, r)
+	switch {
+	case v.causes == ReasonNone, rank(r, v.causes) < 0:
+	case r == v.causes && (kind < v.cause.Kind || kind == v.cause.Kind && name < v.cause.Name):
+	default:
+		return
+	}
+	v.cause, v.causes = Input{Kind: kind, Name: name}, r
 }
 
 // add records a reason that makes the request a bypass, once.
@@ -69,13 +94,16 @@ func (v *Verdict) raise(a Action, r Reason) {
 // order puts the reasons into the catalogue's order, that of a refusal first. A
 // request's header map has none, and records are counted by their first reason.
 func (v *Verdict) order() {
-	slices.SortFunc(v.Reasons, func(a, b Reason) int {
-		switch {
-		case a == b:
-			return 0
-		case a == ReasonDenied || b != ReasonDenied && a < b:
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(v.Reasons, rank)
+}
+
+// rank compares reasons: that of a refusal first, then as in the catalogue.
+func rank(a, b Reason) int {
+	switch {
+	case a == b:
+		return 0
+	case a == ReasonDenied || b != ReasonDenied && a < b:
+		return -1
+	}
+	return 1
 }

@@ -182,6 +182,8 @@ func TestSpellingsAgreeOnMistakes(t *testing.T) {
 // mistakes of content, not of form, whose message names no other place.
 var mistakes = []func(*Route){
 	func(r *Route) { r.Mode = "observed" },
+	func(r *Route) { r.OnLeak = "tripp" },
+	func(r *Route) { r.Cache, r.OnLeak = Cache{Kind: CacheNever}, LeakWarn },
 	func(r *Route) { r.Match.Hosts = append(r.Match.Hosts, "https://example.com/") },
 	func(r *Route) { r.Match.Paths = append(r.Match.Paths, "/a//b") },
 	func(r *Route) { r.Match.Methods = []string{"HEAD"}; r.Cache = Cache{Kind: CacheOrigin} },

@@ -3,6 +3,7 @@ package policies
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -150,4 +151,97 @@ func FuzzStored(f *testing.F) {
 			t.Errorf("%s is found as %s, %v", p.AppendURI(nil), again.AppendURI(nil), ok)
 		}
 	})
+}
+
+// FuzzDecodeKey holds that each set of parts has one encoding, and that whatever is no
+// key, or of another version, is read as none.
+func FuzzDecodeKey(f *testing.F) {
+	f.Add((&Parts{Host: "example.com", Params: []string{"ref=a"}}).AppendKey(nil))
+	f.Add((&Parts{Cookies: []Field{{"a", "b"}}, EmptyQuery: true}).AppendKey(nil))
+	f.Add((&Parts{Params: []string{"a", "", "c"}, OriginalPath: strings.Repeat("/a", 70)}).AppendKey(nil))
+	f.Add([]byte{keyVersion, 0x80, 0x00})
+	f.Fuzz(func(t *testing.T, key []byte) { checkDecoding(t, string(key)) })
+}
+
+func checkDecoding(t interface{ Fatalf(string, ...any) }, key string) (ok bool) {
+	p, ok := ReadParts(key)
+	uri, hasURI := KeyURI(key)
+	if ok != hasURI {
+		t.Fatalf("%x has parts: %v; it has a URI: %v", key, ok, hasURI)
+	}
+	if !ok {
+		if !sameParts(p, Parts{}) || uri != (URI{}) {
+			t.Fatalf("%x is no key, and is read as %+v, %+v", key, p, uri)
+		}
+		return false
+	}
+	if again := string(p.AppendKey(nil)); again != key {
+		t.Fatalf("%x is encoded as %x", key, again)
+	}
+	want := URI{p.Scheme, p.Host, p.EscapedPath, p.OriginalPath, strings.Join(p.Params, "&")}
+	if uri != want {
+		t.Fatalf("%x: got %+v, want %+v", key, uri, want)
+	}
+	return true
+}
+
+// TestReadParts damages keys: what is read is then what AppendKey encodes so, or
+// nothing.
+func TestReadParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := partsGenerator().Draw(t, "parts")
+		key := p.AppendKey(nil)
+		if !checkDecoding(t, string(key)) {
+			t.Fatalf("%+v is not read back", p)
+		}
+		i := rapid.IntRange(0, len(key)-1).Draw(t, "where")
+		switch rapid.SampledFrom([]string{"change", "cut", "insert", "append"}).Draw(t, "damage") {
+		case "change":
+			key[i] = rapid.Byte().Draw(t, "byte")
+		case "cut":
+			key = append(key[:i], key[i+1:]...)
+		case "insert":
+			key = append(key[:i], append([]byte{rapid.Byte().Draw(t, "byte")}, key[i:]...)...)
+		case "append":
+			key = append(key, rapid.Byte().Draw(t, "byte"))
+		}
+		checkDecoding(t, string(key))
+	})
+	whole := string((&Parts{Host: "a"}).AppendKey(nil))
+	for name, key := range map[string]string{
+		"empty":              "",
+		"of another version": string(rune(keyVersion+1)) + whole[1:],
+		"a needless byte":    "\x03\x80\x00" + whole[2:],
+		"more than there is": "\x03\x7f" + whole[2:],
+		"an endless number":  "\x03" + strings.Repeat("\xff", 20),
+		"another bool":       whole[:10] + "\x02" + whole[11:],
+		"something after it": whole + "\x00",
+	} {
+		if _, ok := ReadParts(key); ok {
+			t.Errorf("a key that is %s was read", name)
+		}
+	}
+}
+
+func TestKeyURIAllocatesNothing(t *testing.T) {
+	p := Parts{Space: "s", Scheme: "https", Host: "example.com", EscapedPath: "/a", Params: []string{"a=1"}, Headers: fields("Accept-Language", "ja")}
+	key := string(p.AppendKey(nil))
+	if n := testing.AllocsPerRun(100, func() {
+		if uri, ok := KeyURI(key); !ok || uri.Query != "a=1" {
+			t.Fatalf("got %+v, %v", uri, ok)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkKeyURI(b *testing.B) {
+	p := Parts{Space: strings.Repeat("s", 16), Server: "srv0", Scheme: "https", Host: "example.com", EscapedPath: "/articles/2026/a", Params: []string{"ref=a"}, Headers: fields("Accept-Language", "ja")}
+	key := string(p.AppendKey(nil))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := KeyURI(key); !ok {
+			b.Fatal("not read")
+		}
+	}
 }

@@ -18,6 +18,7 @@ func (p *Policy) Validate() error {
 	oneOf(top, "mode", p.Mode, "mode", modes)
 	oneOf(top, "default", p.Default, "default", []CacheKind{CacheNever, CacheOrigin})
 	oneOf(top, "ambiguous", p.Ambiguous, "answer to ambiguous requests", ambiguities)
+	oneOf(top, "on_leak", p.OnLeak, "answer to a leak", leakAnswers)
 	top.identity(p.Identity)
 	names := make(map[string]Position, len(p.Routes))
 	for i := range p.Routes {
@@ -35,6 +36,7 @@ func (p *Policy) Validate() error {
 var (
 	modes       = []Mode{Enforce, Observe}
 	ambiguities = []Verb{Bypass, Deny}
+	leakAnswers = []LeakAnswer{LeakTrip, LeakWarn}
 )
 
 // checker collects what is wrong with a policy.
@@ -114,6 +116,7 @@ func (s section) route(r *Route, inherited *Identity) {
 	}
 	oneOf(s, "mode", r.Mode, "mode", modes)
 	oneOf(s, "ambiguous", r.Ambiguous, "answer to ambiguous requests", ambiguities)
+	oneOf(s, "on_leak", r.OnLeak, "answer to a leak", leakAnswers)
 	s.identity(r.Identity)
 	if r.Identity != nil {
 		inherited = r.Identity

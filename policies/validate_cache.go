@@ -169,4 +169,5 @@ func (s section) never(r *Route) {
 	contradicts("ignore", len(r.Ignore) > 0)
 	contradicts("tolerate", len(r.Tolerate) > 0)
 	contradicts("recheck", r.Recheck != 0)
+	contradicts("on_leak", r.OnLeak != "")
 }

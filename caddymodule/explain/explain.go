@@ -75,6 +75,12 @@ func (e *Explanation) explainRoute(index int) {
 			e.Route.At = ""
 		}
 	}
+	if e.rule.Cache.Kind != policies.CacheNever {
+		e.Route.OnLeak = string(policies.LeakWarn)
+		if e.rule.TripOnLeak {
+			e.Route.OnLeak = string(policies.LeakTrip)
+		}
+	}
 	e.Route.PassedOverTotal = index
 	if e.from.Brief {
 		return

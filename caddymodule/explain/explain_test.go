@@ -94,6 +94,31 @@ func input(t *testing.T, e *Explanation, label string) Input {
 	return Input{}
 }
 
+// TestExplainOnLeak: what a leak does is told where something is stored, and people are
+// told of it where it is less than everything.
+func TestExplainOnLeak(t *testing.T) {
+	s := newSite(t, `
+on_leak: warn
+routes:
+  - {name: calm, match: {paths: [/calm]}, cache: 5m}
+  - {name: strict, match: {paths: [/strict]}, cache: 5m, on_leak: trip}
+  - {name: own, match: {paths: [/own]}, cache: never}
+`)
+	for path, want := range map[string]string{"calm": "warn", "strict": "trip", "own": ""} {
+		e := s.ask("http://example.com/" + path)
+		if e.Route.OnLeak != want {
+			t.Errorf("%s: on_leak is %q, want %q", path, e.Route.OnLeak, want)
+		}
+		var text strings.Builder
+		if err := e.WriteText(&text, false); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(text.String(), "on_leak warn"); told != (want == "warn") {
+			t.Errorf("%s: people are told %v:\n%s", path, told, text.String())
+		}
+	}
+}
+
 func TestExplainCacheable(t *testing.T) {
 	e := newSite(t, sitePolicy).ask("http://hapitas.example/register/lp?ref=A1&lang=ja#top",
 		"Accept-Language", "ja-JP,en;q=0.5", "Cookie", "_ga=GA1", "User-Agent", "Firefox")

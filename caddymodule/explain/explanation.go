@@ -70,6 +70,8 @@ type Route struct {
 	Cache string `json:"cache"`
 	// Mode is enforce or observe.
 	Mode string `json:"mode"`
+	// OnLeak is trip or warn. Empty on routes that store nothing.
+	OnLeak string `json:"on_leak,omitempty"`
 	// PassedOver are earlier routes that do not match, those that nearly do first; of
 	// many not all. PassedOverTotal is how many there are.
 	PassedOver      []PassedOver `json:"passed_over,omitempty"`

@@ -60,6 +60,9 @@ func (e *Explanation) writeRoute(p *printer) {
 	if r.Mode == string(policies.Observe) {
 		text += ", observe"
 	}
+	if r.OnLeak == string(policies.LeakWarn) {
+		text += ", on_leak warn"
+	}
 	p.step(1, "route", text+p.place(r.At))
 	nearest := slices.SortedStableFunc(slices.Values(r.PassedOver), func(a, b PassedOver) int {
 		return cmp.Compare(len(a.Misses), len(b.Misses))
