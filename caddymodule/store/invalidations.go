@@ -15,8 +15,8 @@ const (
 	MaxInvalidations = 65_536
 )
 
-// invalidations remembers which tags were invalidated, so that a fill that began
-// before cannot commit after. It is kept in two generations: when the young one is
+// invalidations remembers which tags were invalidated and what was purged, so that a
+// fill that began before cannot commit after. Of tags it is kept in two generations: when the young one is
 // full or old enough, it takes the place of the old one. It is safe for concurrent
 // use.
 type invalidations struct {
@@ -29,10 +29,16 @@ type invalidations struct {
 	// any: what exactly was invalidated until then is no longer known.
 	floor time.Time
 	limit int // of both generations together
+
+	purges purges
 }
 
-func newInvalidations(limit int) *invalidations {
-	return &invalidations{limit: limit, young: generation{moments: make(map[Tag]time.Time)}}
+func newInvalidations(limit, purged int) *invalidations {
+	return &invalidations{
+		limit:  limit,
+		young:  generation{moments: make(map[Tag]time.Time)},
+		purges: purges{limit: purged},
+	}
 }
 
 type generation struct {
@@ -53,6 +59,15 @@ func (v *invalidations) remember(tag Tag) {
 	v.young.last = now
 }
 
+// purge notes that what is selected is purged now, and returns that moment.
+func (v *invalidations) purge(m matcher, soft bool) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	v.purges.remember(m, soft, now)
+	return now
+}
+
 // turn begins a generation. What is given up too early with the old one lives on
 // in the floor.
 func (v *invalidations) turn(now time.Time) {
@@ -64,8 +79,9 @@ func (v *invalidations) turn(now time.Time) {
 }
 
 // refuse reports whether o was requested no later than one of its tags was
-// invalidated. The caller holds mu.
-func (v *invalidations) refuse(o *Object) bool {
+// invalidated, or than a purge that selects it: a hard one, or, with soft, any. The
+// caller holds mu.
+func (v *invalidations) refuse(o *Object, soft bool) bool {
 	if len(o.Tags) > 0 && !v.floor.IsZero() && !o.Requested.After(v.floor) {
 		return true
 	}
@@ -76,5 +92,5 @@ func (v *invalidations) refuse(o *Object) bool {
 			}
 		}
 	}
-	return false
+	return v.purges.refuse(o, soft)
 }

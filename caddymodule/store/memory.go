@@ -24,6 +24,7 @@ type Memory struct {
 	bytes       atomic.Int64
 	evictions   atomic.Uint64
 	expirations atomic.Uint64
+	watcher     atomic.Pointer[func(*Object, DropCause)]
 }
 
 // table is everything that is given up at once when the store closes.
@@ -41,14 +42,15 @@ func halfOf(key Key) halfKey { return halfKey(key[:16]) }
 
 // NewMemory returns an empty store of at most limit bytes, counted as
 // [Object.Size] does. It runs one goroutine until Close. Beside that it remembers
-// invalidations, in at most 7 MiB.
+// invalidations, in at most 7 MiB, and purges, in a few hundred KiB as a rule and 16 MiB
+// at most.
 func NewMemory(limit int64) (*Memory, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
 	m := &Memory{}
 	m.limit.Store(limit)
-	t := &table{invalidated: newInvalidations(MaxInvalidations)}
+	t := &table{invalidated: newInvalidations(MaxInvalidations, MaxPurges)}
 	cache, err := otter.New(&otter.Options[halfKey, *Object]{
 		MaximumWeight: uint64(limit),
 		// Put refuses what does not fit.
@@ -74,15 +76,23 @@ func checkLimit(limit int64) error {
 }
 
 // deleted runs under a lock of the table, once for every object that was set, so
-// it only counts, and takes the object's tags out of the index.
+// it only counts, takes the object's tags out of the index, and tells who watches.
 func (m *Memory) deleted(t *table, e otter.DeletionEvent[halfKey, *Object]) {
 	t.tags.remove(e.Value)
 	m.bytes.Add(-e.Value.Size())
 	switch e.Cause {
 	case otter.CauseOverflow:
 		m.evictions.Add(1)
+		m.tell(e.Value, DropEvicted)
 	case otter.CauseExpiration:
 		m.expirations.Add(1)
+		m.tell(e.Value, DropExpired)
+	}
+}
+
+func (m *Memory) tell(o *Object, why DropCause) {
+	if watcher := m.watcher.Load(); watcher != nil && o.Variants == nil {
+		(*watcher)(o, why)
 	}
 }
 
@@ -135,7 +145,7 @@ func (m *Memory) Put(o *Object) error {
 func (m *Memory) set(t *table, o *Object, size int64) bool {
 	t.invalidated.mu.RLock()
 	defer t.invalidated.mu.RUnlock()
-	if t.invalidated.refuse(o) {
+	if t.invalidated.refuse(o, true) {
 		return false
 	}
 	m.bytes.Add(size)

@@ -108,6 +108,10 @@ func (r *Refusals) Lookup(key Key) (policies.Reason, bool) {
 // admission does.
 func (r *Refusals) Forget(key Key) { r.cache.Invalidate(key) }
 
+// Clear drops everything that is remembered, as a purge of more than one key does.
+// What is remembered at the same time may stay.
+func (r *Refusals) Clear() { r.cache.InvalidateAll() }
+
 // Len is the number of keys held, those included whose refusal is over and whose
 // growth is not.
 func (r *Refusals) Len() int { return r.cache.EstimatedSize() }

@@ -274,3 +274,31 @@ func BenchmarkRefusalsLookup(b *testing.B) {
 		r.Lookup(numbered(i % 20_000))
 	}
 }
+
+func TestRefusalsClear(t *testing.T) {
+	bubble(t, func(t *testing.T, r *store.Refusals) {
+		r.Clear()
+		keys := make([]store.Key, 1000)
+		for round := range 2 { // growth is forgotten as well
+			for i := range keys {
+				keys[i] = store.Key{byte(i), byte(i >> 8)}
+				r.Remember(keys[i], policies.ReasonSetCookie, 10*time.Second, true)
+			}
+			if got := remembered(r, keys[0]); got != 10*time.Second {
+				t.Errorf("round %d: remembered for %s, want 10s", round, got)
+			}
+			for _, key := range keys {
+				r.Remember(key, policies.ReasonSetCookie, 10*time.Second, true)
+			}
+			r.Clear()
+			for _, key := range keys {
+				if _, refused := r.Lookup(key); refused {
+					t.Fatalf("round %d: %x is still refused", round, key[:2])
+				}
+			}
+			if n := r.Len(); n != 0 {
+				t.Errorf("round %d: %d keys are held", round, n)
+			}
+		}
+	})
+}

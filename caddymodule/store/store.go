@@ -25,7 +25,7 @@ var (
 	ErrTooLarge = errors.New("object is larger than the store may be")
 
 	// ErrInvalidated is why an object was not stored: one of its tags was
-	// invalidated after the origin had been asked for it.
+	// invalidated, or it was purged, after the origin had been asked for it.
 	ErrInvalidated = errors.New("object was invalidated while it was fetched")
 )
 
@@ -57,6 +57,41 @@ type Store interface {
 	// commit after it. That is remembered for [InvalidationMemory] at least.
 	Invalidate(tag Tag) (int, error)
 
+	// Purge removes every object that is selected, indexes of variants included. When it
+	// returns they are gone, and Put refuses with ErrInvalidated each object that is
+	// selected and whose Requested is not after the moment of the purge, which is within
+	// the call. That is remembered for [InvalidationMemory] at least; of more than
+	// [MaxPurges] purges, the oldest are then remembered as if they had selected
+	// everything.
+	//
+	// With soft, objects are made stale instead: each is replaced by a copy that expires
+	// at the moment of the purge, so that only its stale windows and its validators are
+	// left of it, and removed if neither is. Indexes are left as they are. What was
+	// requested before is refused all the same.
+	//
+	// Get works while objects are looked through. An error means that nothing was done:
+	// the selection is wrong ([Selection.Check]), or the store is closed.
+	Purge(s Selection, soft bool) (Purged, error)
+
+	// Revoked reports whether o was requested no later than an invalidation of one of
+	// its tags, or than a purge that selects it, as far as that is remembered. It is for
+	// those who hold an object from before. By soft purges only what is fresh is revoked,
+	// and so what they have made stale is not. A closed store revokes everything.
+	Revoked(o *Object) bool
+
+	// Each calls yield for each object that can still be used, in no order, until yield
+	// returns false. Objects that come, go or are replaced meanwhile may be missed. It
+	// holds no lock: yield may call the store.
+	Each(yield func(*Object) bool) error
+
+	// Watch has dropped called for each object that the store itself drops: to make
+	// room, or because its time is over, which it may notice late. It is not called for
+	// what is deleted, invalidated, purged or replaced, nor for indexes of variants. It
+	// runs under locks of the store: it must not block, and must not call the store. Nil
+	// turns it off. It can be set at any time; what is under way may still be told to
+	// the one before.
+	Watch(dropped func(*Object, DropCause))
+
 	// Stats describes the store at this moment; it is zero once closed.
 	Stats() Stats
 
@@ -78,4 +113,36 @@ type Stats struct {
 	// Expirations is how many objects were dropped because no stale window was
 	// left, ever.
 	Expirations uint64
+}
+
+// Purged says what a purge did.
+type Purged struct {
+	// Looked is how many objects were looked at.
+	Looked int
+	// Removed is how many of them were removed or, by a soft purge, made stale. What
+	// was stale already is not counted.
+	Removed int
+	// Left is how many were found, when all were looked through again, that the purge
+	// should have removed or made stale. It is 0 unless the store failed.
+	Left int
+}
+
+// DropCause is why a store dropped an object.
+type DropCause uint8
+
+const (
+	// DropEvicted is what is dropped to make room.
+	DropEvicted DropCause = iota + 1
+	// DropExpired is what can no longer be used, fresh or stale.
+	DropExpired
+)
+
+func (d DropCause) String() string {
+	switch d {
+	case DropEvicted:
+		return "evicted"
+	case DropExpired:
+		return "expired"
+	}
+	return "unknown"
 }

@@ -124,6 +124,20 @@ func (s *Suspensions) Suspended(route string) bool {
 	return !d.until.IsZero()
 }
 
+// Forget ends the suspension of the route, and forgets its divergences.
+func (s *Suspensions) Forget(route string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.routes, route)
+}
+
+// Clear ends all suspensions, and forgets all divergences.
+func (s *Suspensions) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.routes)
+}
+
 // current is what is known of the route. A suspension that is over is forgotten.
 func (s *Suspensions) current(route string, now time.Time) (d divergences, known bool) {
 	d, known = s.routes[route]

@@ -196,3 +196,31 @@ func TestSuspectedNeverSuspends(t *testing.T) {
 		t.Error("the one that was proved did not suspend it")
 	}
 }
+
+func TestSuspensionIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSuspensions(t)
+		suspend := func() {
+			for _, route := range []string{"a", "b"} {
+				diverge(t, s, route, 2)
+				s.Diverged(route)
+			}
+			diverge(t, s, "c", 2)
+		}
+		suspend()
+		s.Forget("never seen")
+		s.Forget("a")
+		if s.Suspended("a") || !s.Suspended("b") || !s.Last("c") {
+			t.Error("not the one route was forgotten")
+		}
+		diverge(t, s, "a", 2) // and its divergences are counted from none
+		s.Forget("a")
+		s.Clear()
+		for _, route := range []string{"a", "b", "c"} {
+			if s.Suspended(route) || s.Last(route) {
+				t.Errorf("%s is remembered", route)
+			}
+		}
+		suspend()
+	})
+}

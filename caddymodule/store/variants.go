@@ -129,8 +129,8 @@ func appendString(b []byte, s string) []byte {
 // index does not have yet drops all variants that were chosen without it.
 //
 // Instead, where given, is the stored object that o is an update of. If it is not
-// there any more, o is not stored: what it was updated from has been replaced, or
-// dropped for a reason.
+// there any more, or was revoked ([Store.Revoked]), o is not stored: what it was updated
+// from has been replaced, or dropped for a reason.
 //
 // It returns [ErrReplaced], [ErrTooManyNames], [ErrVaryAny], or what the store
 // returns; o is not reachable then. All who admit to or drop from one store must use
@@ -147,6 +147,11 @@ func Admit(s Store, locks *KeyLocks, o, instead *Object, names []string, sent Se
 			return err
 		}
 		if there == nil || there.ID != instead.ID || !there.Received.Equal(instead.Received) {
+			return ErrReplaced
+		}
+		// It may be there only because a purge has not come to it yet. The update was
+		// requested after that purge, so Put would have it: what is purged would be back.
+		if s.Revoked(there) {
 			return ErrReplaced
 		}
 	}

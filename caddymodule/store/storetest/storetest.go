@@ -31,6 +31,12 @@ func Run(t *testing.T, open func(limit int64) store.Store) {
 	t.Run("Bound", func(t *testing.T) { testBound(t, open) })
 	t.Run("Invalidate", func(t *testing.T) { testInvalidate(t, open) })
 	t.Run("InvalidateUnderway", func(t *testing.T) { testInvalidateUnderway(t, open) })
+	t.Run("Purge", func(t *testing.T) { testPurge(t, open) })
+	t.Run("PurgeSoft", func(t *testing.T) { testPurgeSoft(t, open) })
+	t.Run("PurgeVariants", func(t *testing.T) { testPurgeVariants(t, open) })
+	t.Run("PurgeNeverResurrects", func(t *testing.T) { testPurgeNeverResurrects(t, open) })
+	t.Run("Each", func(t *testing.T) { testEach(t, open) })
+	t.Run("Watch", func(t *testing.T) { testWatch(t, open) })
 	t.Run("Variants", func(t *testing.T) { testVariants(t, open) })
 	t.Run("Updates", func(t *testing.T) { testUpdates(t, open) })
 	t.Run("VariantsUnderway", func(t *testing.T) { testVariantsUnderway(t, open) })
@@ -331,59 +337,5 @@ func testConcurrency(t *testing.T, open func(limit int64) store.Store) {
 	}
 	if st := s.Stats(); st.Objects != 0 || st.Bytes != 0 {
 		t.Errorf("after everything was deleted: %+v", st)
-	}
-}
-
-// testCloseUnderway closes the store while others use it, as a reload does.
-func testCloseUnderway(t *testing.T, open func(limit int64) store.Store) {
-	s := start(t, open, roomy)
-	var wg sync.WaitGroup
-	for w := range 4 {
-		wg.Go(func() {
-			o := Object(fmt.Sprint("worker ", w), 100)
-			for {
-				if err := s.Put(o); err != nil {
-					if !errors.Is(err, store.ErrClosed) {
-						t.Errorf("Put: %v", err)
-					}
-					return
-				}
-				if _, err := s.Get(o.Key, []byte(o.Parts)); err != nil && !errors.Is(err, store.ErrClosed) {
-					t.Errorf("Get: %v", err)
-				}
-			}
-		})
-	}
-	if err := s.Close(); err != nil {
-		t.Errorf("Close: %v", err)
-	}
-	wg.Wait()
-}
-
-func testClosed(t *testing.T, open func(limit int64) store.Store) {
-	s := start(t, open, roomy)
-	o := Object("a", 100)
-	put(t, s, o)
-	held := get(t, s, o)
-	if err := s.Close(); err != nil {
-		t.Fatalf("Close: %v", err)
-	}
-	if !same(held, o) {
-		t.Error("an object that was got before Close changed")
-	}
-	found, err := s.Get(o.Key, []byte(o.Parts))
-	if found != nil {
-		t.Error("a closed store returned an object")
-	}
-	_, invalidated := s.Invalidate(o.Tags[0])
-	for method, err := range map[string]error{
-		"Get": err, "Put": s.Put(o), "Delete": s.Delete(o.Key), "Invalidate": invalidated, "Close": s.Close(),
-	} {
-		if !errors.Is(err, store.ErrClosed) {
-			t.Errorf("%s of a closed store = %v, want ErrClosed", method, err)
-		}
-	}
-	if st := s.Stats(); st != (store.Stats{}) {
-		t.Errorf("Stats of a closed store = %+v, want nothing", st)
 	}
 }
