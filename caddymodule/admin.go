@@ -1,39 +1,77 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/cacheward/cacheward/caddymodule/explain"
+	"github.com/cacheward/cacheward/caddymodule/control"
 )
 
 func init() {
 	caddy.RegisterModule(adminAPI{})
 }
 
-// maxQuestion bounds what is asked of the admin endpoint: a response, in JSON, with
-// room for the largest object there is by default.
-const maxQuestion = 32 << 20
-
-// adminAPI serves what Cacheward has to say on Caddy's admin endpoint:
+// adminAPI serves what Cacheward has to say, and does what it is told, on Caddy's admin
+// endpoint and nowhere else:
 //
-//	POST /cacheward/explain
+//	POST /cacheward/purge         control.Purge → control.Purged
+//	POST /cacheward/trip          control.Trip → control.Switched
+//	POST /cacheward/reset         control.Reset → control.Switched
+//	GET  /cacheward/status        → control.Status
+//	GET  /cacheward/objects       ?route= &prefix= &key= &limit= → control.ObjectList
+//	GET  /cacheward/objects/{id}  ?body=1 → control.Object
+//	POST /cacheward/explain       explain.Question → explain.Answer
 //
-// takes an explain.Question and answers with an explain.Answer, a report for each
-// handler of the running config. It looks at nothing but the policies: no request is
-// sent, and neither store nor memory of refusals is asked.
-type adminAPI struct{}
+// Questions and answers are JSON. What is asked wrongly is answered with 400 (404 where
+// there is no such route or object, 405, 413 and 415 for the request itself) and
+// {"error": …}, and nothing was done. A purge, trip or reset of which only a part worked
+// is answered with 200: its problems say what did not, and the answer what did.
+//
+// Who asked is in the audit record: the name that they gave and the address that they
+// came from. The endpoint's access control is Caddy's. POST demands Content-Type:
+// application/json, which no page of another site can send without being asked about it
+// first (CORS).
+type adminAPI struct {
+	// running are the handlers; the others do what is asked. Tests have their own.
+	running func() ([]*Handler, error)
+	purge   func([]*Handler, control.Purge) (control.Purged, error)
+	trip    func([]*Handler, control.Trip) (control.Switched, error)
+	reset   func([]*Handler, control.Reset) (control.Switched, error)
+	status  func([]*Handler) control.Status
+	objects func([]*Handler, control.Objects) (control.ObjectList, error)
+	object  func(handlers []*Handler, id string, body bool) (control.Object, bool, error)
+}
 
 // CaddyModule returns the Caddy module information.
 func (adminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "admin.api.cacheward", New: func() caddy.Module { return new(adminAPI) }}
+	return caddy.ModuleInfo{ID: "admin.api.cacheward", New: func() caddy.Module { return newAdminAPI() }}
+}
+
+func newAdminAPI() *adminAPI {
+	return &adminAPI{running: running, purge: purge, trip: trip, reset: reset, status: status, objects: objects, object: object}
+}
+
+// Routes implements caddy.AdminRouter.
+func (a *adminAPI) Routes() []caddy.AdminRoute {
+	var routes []caddy.AdminRoute
+	for _, route := range []struct {
+		pattern string
+		handler caddy.AdminHandlerFunc
+	}{
+		{"POST /cacheward/purge", a.servePurge},
+		{"POST /cacheward/trip", a.serveTrip},
+		{"POST /cacheward/reset", a.serveReset},
+		{"GET /cacheward/status", a.serveStatus},
+		{"GET /cacheward/objects", a.serveObjects},
+		{"GET /cacheward/objects/{id}", a.serveObject},
+		{"POST /cacheward/explain", a.serveExplain},
+	} {
+		routes = append(routes, caddy.AdminRoute{Pattern: route.pattern, Handler: route.handler})
+	}
+	return routes
 }
 
 // running are the handlers of the config that is in force. There need not be any. The
@@ -48,59 +86,6 @@ func running() ([]*Handler, error) {
 		return nil, fmt.Errorf("the cacheward app: %w", err)
 	}
 	return app.(*App).handlers.list(), nil
-}
-
-// Routes implements caddy.AdminRouter.
-func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: "/cacheward/explain", Handler: caddy.AdminHandlerFunc(a.explain)}}
-}
-
-func (a *adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s; POST was expected", r.Method)}
-	}
-	var question explain.Question
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&question); err != nil {
-		status := http.StatusBadRequest
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf("reading the question: %w", err)}
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: errors.New("reading the question: something follows it")}
-	}
-	answer := explain.Answer{Schema: explain.Schema, Reports: []*explain.Report{}}
-	handlers, err := running()
-	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
-	}
-	for _, h := range handlers {
-		report, err := h.explain(question)
-		if err != nil {
-			return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
-		}
-		answer.Reports = append(answer.Reports, report)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(answer)
-}
-
-// explain answers by this handler's policy. Keys are those of the handler's own store,
-// once it has had a request.
-func (h *Handler) explain(q explain.Question) (*explain.Report, error) {
-	q.Requests = slices.Clone(q.Requests)
-	p := h.placed.Load()
-	for i := range q.Requests {
-		q.Requests[i].MaxObject = h.limits.maxObject
-		if p != nil {
-			q.Requests[i].Server = p.text
-		}
-	}
-	return explain.Ask(h.called(), h.written, h.policy, q)
 }
 
 // called is the handler as people know it.

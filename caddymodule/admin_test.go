@@ -13,16 +13,33 @@ import (
 	"github.com/cacheward/cacheward/caddymodule/explain"
 )
 
-// post asks the admin endpoint.
-func post(t *testing.T, method, body string) (explain.Answer, error) {
+// askAdmin asks the admin endpoint, and returns the error as Caddy would answer it.
+func askAdmin(t *testing.T, a *adminAPI, r *http.Request) (*httptest.ResponseRecorder, error) {
+	t.Helper()
+	var err error
+	mux := http.NewServeMux()
+	for _, route := range a.Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { err = route.Handler.ServeHTTP(w, r) })
+	}
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, r)
+	return rec, err
+}
+
+// ordering is a POST as the commands make it.
+func ordering(path, body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.RemoteAddr = "192.0.2.7:4711"
+	return r
+}
+
+// post asks the endpoint to explain.
+func post(t *testing.T, body string) (explain.Answer, error) {
 	t.Helper()
 	var answer explain.Answer
-	rec := httptest.NewRecorder()
-	routes := new(adminAPI).Routes()
-	if len(routes) != 1 || routes[0].Pattern != "/cacheward/explain" {
-		t.Fatalf("routes: %+v", routes)
-	}
-	if err := routes[0].Handler.ServeHTTP(rec, httptest.NewRequest(method, "/cacheward/explain", strings.NewReader(body))); err != nil {
+	rec, err := askAdmin(t, newAdminAPI(), ordering("/cacheward/explain", body))
+	if err != nil {
 		return answer, err
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
@@ -56,7 +73,7 @@ func TestAdminExplain(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ok("/page") // from now on the handler knows its place
-		answer, err := post(t, http.MethodPost, question)
+		answer, err := post(t, question)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +93,7 @@ func TestAdminExplainTellsTheRealKey(t *testing.T) {
 	e := startEdge(t, "cacheward {\nroute page {\npath /page\ncache 5m\n}\n}\nreverse_proxy "+origin)
 	e.ok("/page")
 	logged := awaitRecord(t, "store", nil).Key
-	answer, err := post(t, http.MethodPost, `{"requests": [{"url": "http://example.com/page"}]}`)
+	answer, err := post(t, `{"requests": [{"url": "http://example.com/page"}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +105,13 @@ func TestAdminExplainTellsTheRealKey(t *testing.T) {
 // TestAdminExplainWithoutHandlers: a config without cacheward, or none, has no reports.
 func TestAdminExplainWithoutHandlers(t *testing.T) {
 	startEdge(t, "respond hello")
-	if answer, err := post(t, http.MethodPost, question); err != nil || answer.Reports == nil || len(answer.Reports) != 0 {
+	if answer, err := post(t, question); err != nil || answer.Reports == nil || len(answer.Reports) != 0 {
 		t.Errorf("%+v, error %v", answer, err)
 	}
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := post(t, http.MethodPost, question); err != nil || len(answer.Reports) != 0 {
+	if answer, err := post(t, question); err != nil || len(answer.Reports) != 0 {
 		t.Errorf("nothing runs: %+v, error %v", answer, err)
 	}
 }
@@ -103,20 +120,19 @@ func TestAdminExplainRefuses(t *testing.T) {
 	origin := newOrigin(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	startEdge(t, "cacheward {\nroute page {\npath /page\ncache 5m\n}\n}\nreverse_proxy "+origin)
 	for _, test := range []struct {
-		name, method, body string
-		status             int
+		name, body string
+		status     int
 	}{
-		{"a method", http.MethodGet, "", http.StatusMethodNotAllowed},
-		{"no JSON", http.MethodPost, "hello", http.StatusBadRequest},
-		{"a word that it does not know", http.MethodPost, `{"requests": [], "what": 1}`, http.StatusBadRequest},
-		{"no request", http.MethodPost, `{"requests": []}`, http.StatusBadRequest},
-		{"no URL", http.MethodPost, `{"requests": [{}]}`, http.StatusBadRequest},
-		{"something behind it", http.MethodPost, `{"requests": [{"url": "http://example.com/page"}]} {}`, http.StatusBadRequest},
-		{"a request that no server accepts", http.MethodPost, `{"requests": [{"url": "http://example.com/page?` + strings.Repeat("&", 2<<20) + `"}]}`, http.StatusBadRequest},
-		{"too much", http.MethodPost, `{"requests": [{"url": "` + strings.Repeat("a", maxQuestion) + `"}]}`, http.StatusRequestEntityTooLarge},
+		{"no JSON", "hello", http.StatusBadRequest},
+		{"a word that it does not know", `{"requests": [], "what": 1}`, http.StatusBadRequest},
+		{"no request", `{"requests": []}`, http.StatusBadRequest},
+		{"no URL", `{"requests": [{}]}`, http.StatusBadRequest},
+		{"something behind it", `{"requests": [{"url": "http://example.com/page"}]} {}`, http.StatusBadRequest},
+		{"a request that no server accepts", `{"requests": [{"url": "http://example.com/page?` + strings.Repeat("&", 2<<20) + `"}]}`, http.StatusBadRequest},
+		{"too much", `{"requests": [{"url": "` + strings.Repeat("a", maxQuestion) + `"}]}`, http.StatusRequestEntityTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := post(t, test.method, test.body)
+			_, err := post(t, test.body)
 			if api, ok := errors.AsType[caddy.APIError](err); !ok || api.HTTPStatus != test.status {
 				t.Errorf("error %v; status %d was expected", err, test.status)
 			}

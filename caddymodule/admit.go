@@ -85,6 +85,10 @@ func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
 // whether it did. If not, the flight has landed.
 func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, head http.Header) bool {
 	now := time.Now()
+	if h.breaker.tripped(j.rule.Name) {
+		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonTripped})
+		return false
+	}
 	if !o.Fresh(now) && !now.Before(o.KeepUntil) {
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonNotFresh})
 		return false

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
 )
 
 func init() {
@@ -19,6 +21,8 @@ func init() {
 // when a handler asks for it; it needs no configuration.
 type App struct {
 	handlers *handlers
+	breaker  *breaker
+	storage  certmagic.Storage
 }
 
 // handlers are those that registered.
@@ -29,6 +33,7 @@ type handlers struct {
 	unnamed   int // handlers of hand-written JSON without an ID
 	starts    []func() error
 	all       []*Handler // in the order in which they registered
+	loaded    time.Time  // when they came into force
 }
 
 // CaddyModule returns the Caddy module information.
@@ -36,10 +41,29 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "cacheward", New: func() caddy.Module { return new(App) }}
 }
 
-// Provision makes room for the handlers, which come after it.
-func (a *App) Provision(caddy.Context) error {
+// Provision makes room for the handlers, which come after it, and finds out what is
+// tripped.
+func (a *App) Provision(ctx caddy.Context) error {
 	a.handlers = &handlers{named: make(map[string]int), instances: make(map[int]struct{})}
+	a.storage = ctx.Storage()
+	b, _, err := breakers.LoadOrNew(breakerKey, func() (caddy.Destructor, error) {
+		return newBreaker(a.storage, ctx.Logger()), nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading what is tripped: %w", err)
+	}
+	a.breaker = b.(*breaker)
 	return nil
+}
+
+// Cleanup lets go of the trips.
+func (a *App) Cleanup() error {
+	if a.breaker == nil {
+		return nil
+	}
+	a.breaker = nil
+	_, err := breakers.Delete(breakerKey)
+	return err
 }
 
 // register returns what stands at the beginning of all keys of the handler. One
@@ -81,6 +105,17 @@ func (a *handlers) count() int {
 	return len(a.instances)
 }
 
+// start notes that the handlers come into force: what a store drops of its own accord
+// is theirs to record from now on.
+func (a *handlers) start() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.loaded = time.Now()
+	for _, h := range a.all {
+		h.watchStore()
+	}
+}
+
 // list returns the handlers that registered.
 func (a *handlers) list() []*Handler {
 	a.mu.Lock()
@@ -118,14 +153,25 @@ func (a *App) Start() error {
 			return err
 		}
 	}
+	a.breaker.use(a.storage)
+	a.handlers.start()
 	return nil
 }
 
-// Stop implements caddy.App.
-func (*App) Stop() error { return nil }
+// Stop writes what is left of the records while the log is still open. Requests that
+// are still under way write theirs at once from then on.
+func (a *App) Stop() error {
+	for _, h := range a.handlers.list() {
+		if h.audit != nil {
+			h.audit.Close()
+		}
+	}
+	return nil
+}
 
 // Interface guards
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -24,7 +24,7 @@ func (d *discard) WriteHeader(int)             {}
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // benched is a handler without Caddy around it.
-func benched(b *testing.B, serves string) *Handler {
+func benched(b testing.TB, serves string) *Handler {
 	b.Helper()
 	return benchedUnder(b, serves, &policies.Policy{
 		Identity: &policies.Identity{Cookies: []string{"session", "remember_*"}},
@@ -38,16 +38,17 @@ func benched(b *testing.B, serves string) *Handler {
 	})
 }
 
-func benchedUnder(b *testing.B, serves string, p *policies.Policy) *Handler {
+func benchedUnder(b testing.TB, serves string, p *policies.Policy) *Handler {
 	b.Helper()
 	sampling, err := audit.ParseSampling(serves)
 	if err != nil {
 		b.Fatal(err)
 	}
 	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
-	h := &Handler{workers: newWorkers(nil), placed: new(atomic.Pointer[place]), metrics: processMetrics, ID: "bench"}
+	h := &Handler{workers: newWorkers(nil), placed: new(atomic.Pointer[place]), metrics: processMetrics, breaker: new(breaker), ID: "bench"}
 	h.logger = zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zapcore.InfoLevel))
 	h.audit = audit.New(h.logger, audit.Options{Serves: sampling})
+	b.Cleanup(h.audit.Close)
 	if err := h.provisionLimits(); err != nil {
 		b.Fatal(err)
 	}
@@ -59,6 +60,7 @@ func benchedUnder(b *testing.B, serves string, p *policies.Policy) *Handler {
 	}
 	h.shared.flights.max.Store(int64(h.Limits.MaxFills))
 	h.shared.budget.limit.Store(h.Limits.FillMemory)
+	h.metrics.enter(h)
 	b.Cleanup(func() {
 		if err := h.Cleanup(); err != nil {
 			b.Error(err)
@@ -71,7 +73,7 @@ func benchedUnder(b *testing.B, serves string, p *policies.Policy) *Handler {
 }
 
 // browserRequest is what a browser sends, prepared as Caddy's server does.
-func browserRequest(b *testing.B, target string, w http.ResponseWriter) *http.Request {
+func browserRequest(b testing.TB, target string, w http.ResponseWriter) *http.Request {
 	b.Helper()
 	r, err := http.NewRequest(http.MethodGet, target, nil)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	zapobserver "go.uber.org/zap/zaptest/observer"
@@ -44,6 +45,8 @@ func newBubble(t *testing.T, policy string, l Limits) *bubble {
 	h := &Handler{Limits: &l, placed: new(atomic.Pointer[place]), logger: zap.New(core)}
 	h.workers = newWorkers(h.recordPanic)
 	h.others = &handlers{named: make(map[string]int), instances: make(map[int]struct{})}
+	h.breaker = new(breaker)
+	h.breaker.use(&certmagic.FileStorage{Path: t.TempDir()})
 	h.metrics = processMetrics
 	h.audit = audit.New(h.logger.Named("audit"), audit.Options{})
 	if err := h.provisionLimits(); err != nil {
@@ -89,6 +92,7 @@ func (b *bubble) get(ctx context.Context, target string, next caddyhttp.HandlerF
 
 // reasons returns the first reasons of the audit records of an event.
 func (b *bubble) reasons(event string) []string {
+	b.flushAudit()
 	var out []string
 	for _, entry := range b.logs.All() {
 		fields := entry.ContextMap()

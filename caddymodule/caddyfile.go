@@ -16,7 +16,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/zeebo/blake3"
 
-	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -62,12 +61,20 @@ func parseCaddyfile(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, e
 //			fill_timeout <duration>
 //		}
 //		audit {
-//			serves all|none|<percent>%
+//			serves  all|none|<percent>%
+//			full    drop|wait
+//			queue   <n>
+//			visitor off
+//			visitor {
+//				cookie <name> ...
+//				rotate <duration>
+//			}
 //		}
 //		# and the policy itself, as policies/REFERENCE.md has it:
 //		mode      enforce|observe
 //		default   never|origin
 //		ambiguous bypass|deny
+//		on_leak   trip|warn
 //		identity { ... }
 //		route <name> { ... }
 //	}
@@ -119,7 +126,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, source columns) error {
 }
 
 // policyWords may begin a line of the policy.
-var policyWords = []string{"version", "mode", "default", "ambiguous", "identity", "route"}
+var policyWords = []string{"version", "mode", "default", "ambiguous", "on_leak", "identity", "route"}
 
 // appendTokens hands a segment on to the policy's own reader. Only the Dispenser
 // can tell lines apart when snippets are imported, so its word counts.
@@ -250,35 +257,6 @@ func parseCount(s string) (int, error) {
 		return 0, errors.New("a positive number was expected")
 	}
 	return n, nil
-}
-
-func (h *Handler) unmarshalAudit(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	h.Audit = new(Audit)
-	given := false
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		switch name := d.Val(); name {
-		case "serves":
-			if given {
-				return d.Err("serves is given twice")
-			}
-			given = true
-			var share string
-			if !d.AllArgs(&share) {
-				return d.ArgErr()
-			}
-			sampling, err := audit.ParseSampling(share)
-			if err != nil {
-				return d.Errf("parsing serves: %v", err)
-			}
-			h.Audit.Serves = sampling
-		default:
-			return d.Errf("unrecognized subdirective %q; serves was expected", name)
-		}
-	}
-	return nil
 }
 
 // Interface guard

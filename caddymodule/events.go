@@ -15,6 +15,9 @@ import (
 const (
 	eventDiverge  = "cacheward_diverge"
 	eventWithdraw = "cacheward_withdraw"
+	eventPurge    = "cacheward_purge"
+	eventTrip     = "cacheward_trip"
+	eventReset    = "cacheward_reset"
 )
 
 // events emits Caddy events with the handler's own context.
@@ -32,13 +35,22 @@ func (h *Handler) announce(rec *audit.Record) {
 		name = eventDiverge
 	case audit.EventWithdraw:
 		name = eventWithdraw
+	case audit.EventPurge:
+		name = eventPurge
+	case audit.EventTrip:
+		name = eventTrip
+	case audit.EventReset:
+		name = eventReset
 	}
 	if name == "" || h.events.app == nil || !h.events.app.ShouldEmit(name) {
 		return
 	}
-	data := map[string]any{
-		"route": rec.Route, "host": rec.Host, "path": rec.Path,
-		"key": hex.EncodeToString(rec.Key[:8]), "reasons": reasonCodes(rec.Reasons),
+	data := map[string]any{"route": rec.Route}
+	if rec.Scope != "" {
+		data["scope"], data["by"], data["why"], data["removed"] = rec.Scope, rec.By, rec.Why, rec.Removed
+	} else {
+		data["host"], data["path"] = rec.Host, rec.Path
+		data["key"], data["reasons"] = hex.EncodeToString(rec.Key[:8]), reasonCodes(rec.Reasons)
 	}
 	if rec.Object != "" {
 		data["object"] = rec.Object

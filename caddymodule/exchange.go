@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/gate"
@@ -52,11 +53,19 @@ type exchange struct {
 	// being given to the visitor.
 	relayed bool
 
+	// Where the exchange is while it answers by what is stored; see sections.
+	section *section
+	inside  bool
+	span    trace.Span // nil where nobody traces the request
+
 	// For the record.
 	event      audit.Event
 	outcome    Outcome
+	would      string // on a route that observes: the outcome that there would have been
 	reasons    []policies.Reason
 	findings   findings
+	cause      policies.Input // what the reason causes is about
+	causes     policies.Reason
 	object     *store.Object
 	fill       string // ID of the object that the fill may become
 	status     int
@@ -68,6 +77,7 @@ type exchange struct {
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
 	x.sent = x.sentField
+	x.section = processSections.assign()
 	return x
 }}
 
@@ -90,15 +100,18 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if strings.LastIndexByte(r.Host, ':') > strings.LastIndexByte(r.Host, ']') {
 		x.req.Port = localPort(r)
 	}
+	x.startSpan()
 	return x
 }
 
 // end records the request and gives the exchange back.
 func (x *exchange) end() {
+	x.leave()
 	x.record()
+	x.endSpan()
 	parts, keyBytes := x.parts, x.keyBytes[:0]
 	parts.Reset()
-	*x = exchange{parts: parts, keyBytes: keyBytes, sent: x.sent}
+	*x = exchange{parts: parts, keyBytes: keyBytes, sent: x.sent, section: x.section}
 	exchanges.Put(x)
 }
 
@@ -130,6 +143,12 @@ func localPort(r *http.Request) string {
 
 // makeKey encodes the parts and digests them.
 func (x *exchange) makeKey() bool {
+	x.digestKey()
+	return x.to(keyed)
+}
+
+// digestKey is makeKey for a request that stays in its phase.
+func (x *exchange) digestKey() {
 	// Handlers below may be chosen by the URL as it was before a rewrite
 	// (handle_path), so two such URLs are two keys.
 	if orig, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && orig.URL != nil {
@@ -143,7 +162,6 @@ func (x *exchange) makeKey() bool {
 	x.parts.Root, x.parts.FileSystem = variable(x.r, rootVar), variable(x.r, fileSystemVar)
 	x.keyBytes = x.parts.AppendKey(x.keyBytes[:0])
 	x.key = policies.Digest(x.keyBytes)
-	return x.to(keyed)
 }
 
 // What the directives root and fs set.
@@ -221,6 +239,9 @@ func (x *exchange) answer(kept *claim, deliver func(ownAnswer)) error {
 	err = x.next.ServeHTTP(ow, x.r)
 	returned = true
 	x.originTime = time.Since(began)
+	if !ow.headed.IsZero() {
+		x.h.meter(x.rule).answered(ow.headed.Sub(began))
+	}
 	x.status, x.size = ow.status, ow.written
 	if ow.holdErrors != nil && x.failed(ow, err) {
 		// The error's fields are none of the object's.
@@ -268,7 +289,7 @@ func originFailure(err error) error {
 // staleIfError says whether there is an object that may stand in for a failing
 // origin (RFC 5861 §4).
 func (x *exchange) staleIfError() bool {
-	if x.stale == nil || x.demands.NoCache {
+	if x.stale == nil || x.demands.NoCache || x.revoked(x.stale) != policies.ReasonNone {
 		return false
 	}
 	// One that is fresh still, but not as new as the request would have it, will do.

@@ -36,6 +36,7 @@ type fill struct {
 	spool  *spool
 	cancel context.CancelFunc
 	limit  *time.Timer
+	meter  *routeMetrics
 	// id is the object's, if the fill becomes one.
 	id string
 
@@ -98,7 +99,8 @@ func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason
 	}
 	r := canonicalRequest(ctx, job, &f.writer)
 	caddyhttp.SetVar(r.Context(), nestedVar, true)
-	h.metrics.fills.WithLabelValues(job.rule.Name).Inc()
+	f.meter = h.meter(job.rule)
+	f.meter.fills.Add(1)
 	f.limit = time.AfterFunc(h.limits.fillTimeout, func() { f.expire() })
 	if !h.workers.run(func() { f.watch(h.workers.ctx, job.next, r, h.logger) }) {
 		f.finish(errAbandoned)
@@ -162,6 +164,8 @@ func (f *fill) finish(err error) {
 	if !f.writer.wroteFinal {
 		f.received = time.Now()
 		close(f.begun)
+	} else {
+		f.meter.answered(f.received.Sub(f.requested))
 	}
 	f.spool.end(err)
 	f.cancel()

@@ -46,7 +46,7 @@ func appendReflections(found []finding, reflections []gate.Reflection) []finding
 func (h *Handler) appendMarkers(found []finding, rule *policies.Rule, seen []markers.Marker, body []byte) []finding {
 	for i := range seen {
 		m := &seen[i]
-		h.metrics.markers.WithLabelValues(rule.Name, m.ID).Inc()
+		h.meter(rule).marker(m.ID)
 		if len(found) < maxFindings {
 			found = append(found, finding{
 				kind: foundMarker, detector: m.ID, offset: m.Offset, length: m.Length, near: m.Near,

@@ -43,6 +43,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if v := x.rule.Dispose(&x.req, &x.parts); v.Action != policies.ActCache {
 		return x.refuse(v)
 	}
+	if x.tripped() {
+		return x.own(OutcomeBypass, policies.ReasonTripped)
+	}
 	if x.rule.Mode == policies.Observe {
 		return x.observe()
 	}
@@ -52,8 +55,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	for {
 		// 5 look up
+		x.enter()
+		if x.tripped() {
+			return x.stopped()
+		}
 		object, err := x.lookUp()
 		if err != nil {
+			x.leave()
 			return x.fault(err)
 		}
 		switch x.reuse(object, x.clock()) {
@@ -72,6 +80,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		case reuseAfterValidation:
 			x.stale = object
 		}
+		x.leave()
 		if x.demands.OnlyIfCached {
 			return x.gatewayTimeout()
 		}
@@ -113,7 +122,11 @@ var errPhase = errors.New("cacheward: a phase that the last one does not lead to
 
 // refuse ends a request that is not for the cache.
 func (x *exchange) refuse(v policies.Verdict) error {
+	x.note(&v)
 	if x.rule.Mode == policies.Observe {
+		if x.tripped() {
+			return x.own(OutcomeBypass, policies.ReasonTripped)
+		}
 		x.verdict = v
 		return x.observe()
 	}
@@ -127,7 +140,10 @@ func (x *exchange) refuse(v policies.Verdict) error {
 // Again says that the response turned out to be another variant than this
 // request's, which is now known to be one, so that it may look once more.
 func (x *exchange) wait(f *flight) (again bool, err error) {
-	defer f.waiters.Add(-1)
+	defer func() {
+		f.waiters.Add(-1)
+		x.countWait(again)
+	}()
 	if f.waiters.Add(1) > int64(x.h.limits.maxWaiters) {
 		return false, x.own(OutcomePass, policies.ReasonWaitersFull)
 	}
@@ -165,6 +181,12 @@ func (x *exchange) wait(f *flight) (again bool, err error) {
 	return false, x.own(OutcomePass, f.reasons...)
 }
 
+// stopped is for a request that was on its way to the store when the route was tripped.
+func (x *exchange) stopped() error {
+	x.leave()
+	return x.own(OutcomeBypass, policies.ReasonTripped)
+}
+
 // deny refuses the request. The answer is nobody's page and nobody may keep it.
 func (x *exchange) deny(reasons []policies.Reason) error {
 	x.to(denied)
@@ -192,7 +214,12 @@ func (x *exchange) observe() error {
 	o := newObserver(x)
 	defer o.end()
 	err := x.next.ServeHTTP(o, x.r)
-	o.look()
+	if !o.received.IsZero() {
+		x.h.meter(x.rule).answered(o.received.Sub(x.started))
+	}
+	if err == nil {
+		o.look()
+	}
 	x.status = o.status
 	x.to(answered)
 	return err

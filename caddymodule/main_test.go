@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -107,6 +108,8 @@ func startEdgeWith(t testing.TB, globals, site string) *edge {
 			t.Errorf("store %v is still referred to after the stop", key)
 			return true
 		})
+		// What one test tripped is not tripped in the next.
+		_ = caddy.DefaultStorage.Delete(context.Background(), tripsKey)
 	})
 	if err := e.load(site); err != nil {
 		t.Fatalf("loading: %v", err)
@@ -308,6 +311,7 @@ func (l *memoryLog) lines(logger string) []logLine {
 
 // records returns the audit records of an event, or all for "".
 func records(event string) []logLine {
+	flushRecords()
 	var out []logLine
 	for _, r := range caddyLog.lines("http.handlers.cacheward.audit") {
 		if event == "" || r.Event == event {
@@ -315,6 +319,17 @@ func records(event string) []logLine {
 		}
 	}
 	return out
+}
+
+// flushRecords has the records written that the running handlers have made so far.
+func flushRecords() {
+	handlers, err := running()
+	if err != nil {
+		return // nothing runs
+	}
+	for _, h := range handlers {
+		h.flushAudit()
+	}
 }
 
 // awaitRecord waits for an audit record. A record is written after the visitor has

@@ -1,11 +1,15 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cacheward/cacheward/caddymodule/control"
 )
 
 // gathered reads Caddy's registry, as its metrics endpoint does: the values by
@@ -13,7 +17,14 @@ import (
 func gathered(t *testing.T) (values map[string]float64, labels []string) {
 	t.Helper()
 	ctx := caddy.ActiveContext()
-	families, err := ctx.GetMetricsRegistry().Gather()
+	return valuesOf(t, ctx.GetMetricsRegistry())
+}
+
+// valuesOf reads a registry: its values, of histograms how many were observed, and all
+// label values.
+func valuesOf(t testing.TB, registry prometheus.Gatherer) (values map[string]float64, labels []string) {
+	t.Helper()
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +39,7 @@ func gathered(t *testing.T) (values map[string]float64, labels []string) {
 				pairs = append(pairs, l.GetName()+"="+l.GetValue())
 				labels = append(labels, l.GetValue())
 			}
-			v := m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			v := m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			values[family.GetName()+"{"+strings.Join(pairs, ",")+"}"] = v
 		}
 	}
@@ -70,6 +81,8 @@ func TestMetrics(t *testing.T) {
 		"caddy_cacheward_fills_total{route=metered}":                      2,
 		"caddy_cacheward_store_objects{store=watched:metrics}":            1,
 		"caddy_cacheward_store_evictions_total{store=watched:metrics}":    0,
+		"caddy_cacheward_store_expirations_total{store=watched:metrics}":  0,
+		"caddy_cacheward_remembered_refusals{store=watched:metrics}":      1,
 		"caddy_cacheward_requests_total{outcome=fault,route=metered}":     0,
 	} {
 		if got := after[name] - before[name]; got != want {
@@ -104,4 +117,51 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("a failing store is not counted: %s is %v", fault, faulty[fault])
 	}
 	lastWatched.Load().reopen(t)
+}
+
+// TestLiveMetrics: what is read when it is asked for: trips, the audit log's queue and
+// the policy in force. What was written is not forgotten at a reload.
+func TestLiveMetrics(t *testing.T) {
+	origin := newOrigin(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("page")) })
+	e := start(t, corroboratedPage, origin)
+	e.ok("/")
+	settled(t)
+	const written, tripped = "caddy_cacheward_audit_records_total{result=written}", "caddy_cacheward_tripped{route=page}"
+	var live map[string]float64
+	policy := func() (found string) {
+		for name, v := range live {
+			if strings.HasPrefix(name, "caddy_cacheward_policy_info{handler=handler 1 of the Caddyfile,policy=") && v == 1 {
+				found = name
+			}
+		}
+		return found
+	}
+	eventually(t, "records", func() bool {
+		live, _ = gathered(t)
+		return live[written] > 0 && live["caddy_cacheward_audit_queue{}"] == 0
+	})
+	before, first := live[written], policy()
+	if _, ok := live[tripped]; ok || first == "" || live["caddy_cacheward_audit_queue_room{}"] == 0 {
+		t.Errorf("%v", live)
+	}
+	var b *breaker
+	breakers.Range(func(_, v any) bool {
+		b = v.(*breaker)
+		return false
+	})
+	b.trip(control.Tripped{Route: "page", Why: "a test"})
+	defer b.reset(func(control.Tripped) bool { return true })
+	if live, _ = gathered(t); live[tripped] != 1 {
+		t.Errorf("the trip shows as %v", live[tripped])
+	}
+	if err := e.load(strings.ReplaceAll(fmt.Sprintf(corroboratedPage, "", origin), "5m", "6m")); err != nil {
+		t.Fatal(err)
+	}
+	live, _ = gathered(t)
+	if live[written] < before || live[tripped] != 1 {
+		t.Errorf("after a reload %v records were written, of %v before; tripped is %v", live[written], before, live[tripped])
+	}
+	if second := policy(); second == first || second == "" {
+		t.Errorf("another policy shows as %q", second)
+	}
 }

@@ -119,7 +119,7 @@ func (m *model) judgeAll() (happened []string) {
 
 // run carries the plan out.
 func (m *model) run(t *testing.T, steps plan) {
-	b := newBubble(t, "routes:\n  - name: site\n    match: {paths: [\"/*\"]}\n    "+m.route.yaml, Limits{})
+	b := newBubble(t, "routes:\n  - name: site\n    match: {paths: [\"/*\"]}\n    on_leak: warn\n    "+m.route.yaml, Limits{})
 	defer b.close()
 	for i := range steps {
 		s := &steps[i]

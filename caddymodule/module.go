@@ -71,18 +71,23 @@ type Handler struct {
 	// Audit says what is recorded.
 	Audit *Audit `json:"audit,omitempty"`
 
-	policy    *policies.Compiled
-	written   *policies.Policy // what policy was made of
-	limits    limits
-	others    *handlers
-	shared    *shared
-	sharedKey string
-	logger    *zap.Logger
-	audit     *audit.Log
-	metrics   *metrics
-	placed    *atomic.Pointer[place]
-	workers   *workers
-	events    events
+	policy       *policies.Compiled
+	written      *policies.Policy // what policy was made of
+	limits       limits
+	others       *handlers
+	breaker      *breaker
+	shared       *shared
+	sharedKey    string
+	logger       *zap.Logger
+	audit        *audit.Log
+	metrics      *metrics
+	meters       map[*policies.Rule]*routeMetrics
+	placed       *atomic.Pointer[place]
+	workers      *workers
+	events       events
+	auditOptions Audit
+	visitor      Visitor
+	keyringName  string
 	// harmless are the declared harmless differences, of the rules that have some.
 	harmless map[*policies.Rule]*harmless.Set
 }
@@ -108,14 +113,6 @@ type Limits struct {
 	FillTimeout caddy.Duration `json:"fill_timeout,omitempty"`
 }
 
-// Audit says what is recorded. The records go to Caddy's log under the name
-// http.handlers.cacheward.audit, which a `log` option can send to a file.
-type Audit struct {
-	// Serves is how many of the hits are recorded: all, none, or a percentage
-	// (5%). Everything else always is. Default: all.
-	Serves audit.Sampling `json:"serves,omitzero"`
-}
-
 type limits struct {
 	maxObject, compareKeep int64
 	maxWaiters             int
@@ -139,7 +136,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the cacheward app: %w", err)
 	}
-	h.others = app.(*App).handlers
+	h.others, h.breaker = app.(*App).handlers, app.(*App).breaker
 	space, err := h.others.register(h)
 	if err != nil {
 		return err
@@ -167,11 +164,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.metrics, err = registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	options := audit.Options{Secret: h.shared.secret}
-	if h.Audit != nil {
-		options.Serves = h.Audit.Serves
+	if err := h.provisionAudit(ctx); err != nil {
+		return err
 	}
-	h.audit = audit.New(h.logger.Named("audit"), options)
+	h.metrics.enter(h)
 	return nil
 }
 
@@ -299,7 +295,13 @@ func (h *Handler) Cleanup() error {
 	if h.workers != nil {
 		err = h.workers.stop(cleanupWait)
 	}
-	return errors.Join(err, h.closeShared())
+	if h.audit != nil {
+		h.audit.Close()
+	}
+	if h.metrics != nil {
+		h.metrics.leave(h)
+	}
+	return errors.Join(err, h.closeShared(), h.closeKeys())
 }
 
 // Interface guards

@@ -166,6 +166,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	h := x.w.Header()
 	personal := httpcache.HasPerVisitor(h) // set by a handler above
 	fields := httpcache.StoredFields(head.Header, x.rule.Vouches)
+	x.enter() // permission may go out with it
 	if reasons != nil {
 		fields = httpcache.ForwardedFields(head.Header)
 	}
@@ -197,7 +198,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if length, ok := head.Header["Content-Length"]; ok {
 		h["Content-Length"] = append([]string(nil), length...)
 	}
-	x.w.WriteHeader(x.status)
+	x.writeHead(x.status)
 	if x.r.Method == http.MethodHead {
 		x.ends(reasons)
 		return nil
@@ -226,7 +227,7 @@ func (x *exchange) ends(reasons []policies.Reason) {
 // where nothing speaks against sharing or the origin itself said so. What the gate
 // found on its own account they must not learn the hard way.
 func (x *exchange) relays(reasons []policies.Reason, header http.Header) bool {
-	if !x.rule.Relay || x.rule.Corroborate || remade(x.w) {
+	if !x.rule.Relay || x.rule.Corroborate || x.tripped() || remade(x.w) {
 		return false
 	}
 	for _, reason := range reasons {

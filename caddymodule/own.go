@@ -23,6 +23,7 @@ type ownWriter struct {
 
 	wroteFinal bool
 	status     int
+	headed     time.Time // when the head came
 	written    int64
 	writeErr   error
 
@@ -68,7 +69,7 @@ func (w *ownWriter) WriteHeader(status int) {
 		w.informational(status)
 		return
 	}
-	w.status = status
+	w.status, w.headed = status, time.Now()
 	if status >= 500 && w.holdErrors != nil && w.holdErrors() {
 		w.wroteFinal, w.held = true, true
 		return

@@ -38,7 +38,7 @@ func (h *Handler) recheck(j *job, o *store.Object) {
 	}
 	run := func() {
 		defer h.shared.flights.leave(f)
-		h.metrics.rechecks.WithLabelValues(j.rule.Name, h.rechecked(j, f, o)).Inc()
+		h.meter(j.rule).recheck(h.rechecked(j, f, o))
 	}
 	if !h.workers.run(run) {
 		h.shared.flights.leave(f)
@@ -67,7 +67,7 @@ func (h *Handler) rechecked(j *job, f *flight, o *store.Object) string {
 		return recheckChanged
 	}
 	h.recurs(j, d, first.opened.Body, second.opened.Body)
-	h.metrics.divergences.WithLabelValues(j.rule.Name, string(d.Class)).Inc()
+	h.meter(j.rule).divergence(d.Class)
 	h.withdraw(j, second, d, divergence(d))
 	h.diverged(j, d)
 	return recheckWithdrawn

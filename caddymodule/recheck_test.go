@@ -10,19 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/prometheus/client_golang/prometheus"
 )
-
-// counted is what a counter stands at.
-func counted(c prometheus.Counter) float64 {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(c)
-	families, err := registry.Gather()
-	if err != nil {
-		panic(err)
-	}
-	return families[0].GetMetric()[0].GetCounter().GetValue()
-}
 
 // withdrawals counts the loud records of pages that are shared no more.
 func (c *ruled) withdrawals() int { return len(c.logged("withdraw", "object")) }
@@ -50,7 +38,7 @@ func TestPageThatBeginsToDiffer(t *testing.T) {
 				if a := c.get("/"); !a.hit() {
 					t.Fatal(a.header)
 				}
-				before := counted(c.metrics.withdrawn.WithLabelValues("page"))
+				before := c.metrics.route("page").withdrawn.Load()
 				c.origin = personal
 				time.Sleep(tt.after)
 				c.get("/")
@@ -61,8 +49,8 @@ func TestPageThatBeginsToDiffer(t *testing.T) {
 				if id := last(c.logged("withdraw", "object")); id == "" || id != c.logged("store", "object")[0] {
 					t.Errorf("the object is %q", id)
 				}
-				if got := counted(c.metrics.withdrawn.WithLabelValues("page")); got != before+1 {
-					t.Errorf("the metric went from %g to %g", before, got)
+				if got := c.metrics.route("page").withdrawn.Load(); got != before+1 {
+					t.Errorf("the metric went from %d to %d", before, got)
 				}
 				if c.logs.FilterMessageSnippet("is so no more").Len() != 1 {
 					t.Error("nobody was told")
@@ -120,13 +108,12 @@ func TestRecheck(t *testing.T) {
 	} {
 		for _, route := range []string{"cache: 5m", "cache: origin"} {
 			t.Run(route+" "+tt.name, func(t *testing.T) {
-				withRoute(t, route+"\nrecheck: 100%", func(t *testing.T, c *ruled) {
+				withRoute(t, route+"\nrecheck: 100%\non_leak: warn", func(t *testing.T, c *ruled) {
 					c.origin = stored
 					c.get("/", "Cookie", "")
 					c.asked()
 					c.origin = tt.then
-					count := c.metrics.rechecks.WithLabelValues("page", tt.result)
-					before := counted(count)
+					before := counted(rechecksFamily, "page", tt.result)
 					a := c.get("/")
 					if !a.hit() || a.body != "<p>old</p>" {
 						t.Fatalf("%v", a.header)
@@ -136,8 +123,8 @@ func TestRecheck(t *testing.T) {
 							t.Errorf("it was asked %v", r.Header)
 						}
 					}
-					if got := counted(count); got != before+1 {
-						t.Errorf("%s went from %g to %g", tt.result, before, got)
+					if got := counted(rechecksFamily, "page", tt.result); got != before+1 {
+						t.Errorf("%s went from %d to %d", tt.result, before, got)
 					}
 					if kept := c.objects() == 1; kept != tt.kept || (c.withdrawals() == 0) != tt.kept {
 						t.Errorf("kept %t, %d withdrawals", kept, c.withdrawals())

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/control"
 	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
@@ -18,10 +19,11 @@ func (x *exchange) record() {
 	if x.outcome == "" {
 		return // the phase never got that far: a panic from below is passing through
 	}
-	h := x.h
-	h.metrics.requests.WithLabelValues(x.ruleName(), string(x.outcome)).Inc()
+	h, took := x.h, time.Since(x.started)
+	m := h.meter(x.rule)
+	m.request(x.outcome, took)
 	if len(x.reasons) > 0 {
-		h.metrics.refusals.WithLabelValues(x.ruleName(), x.reasons[0].String()).Inc()
+		m.refusal(x.reasons[0])
 	}
 	rec := &x.rec
 	*rec = audit.Record{
@@ -29,6 +31,7 @@ func (x *exchange) record() {
 		Route:      x.ruleName(),
 		Outcome:    string(x.outcome),
 		Mode:       string(x.rule.Mode),
+		Would:      x.would,
 		Reasons:    x.reasons,
 		Key:        x.key,
 		Method:     x.req.Method,
@@ -40,7 +43,11 @@ func (x *exchange) record() {
 		Object:     x.fill,
 		Size:       x.size,
 		OriginTime: x.originTime,
-		Duration:   time.Since(x.started),
+		Duration:   took,
+	}
+	x.identify(rec)
+	if x.cause.Kind != "" && len(x.reasons) > 0 && x.reasons[0] == x.causes {
+		rec.Detail = x.cause.String()
 	}
 	if x.findings != nil {
 		rec.Findings = x.findings
@@ -49,6 +56,13 @@ func (x *exchange) record() {
 		rec.Object, rec.TTL, rec.Age, rec.Size = o.ID, o.TTL(x.started), o.Age(x.started), int64(len(o.Body))
 	}
 	h.audit.Write(rec, x.rule.Plain)
+}
+
+// note keeps the input that a verdict is about, for the record.
+func (x *exchange) note(v *policies.Verdict) {
+	if input, ok := v.Cause(); ok {
+		x.cause, x.causes = input, v.Reasons[0]
+	}
 }
 
 // recordFill writes what became of a fill. There is no visitor in it.
@@ -64,7 +78,7 @@ func (h *Handler) recordFill(j *job, fill *fill, rec audit.Record) {
 		rec.Findings = findings(fill.findings)
 	}
 	if len(rec.Reasons) > 0 && rec.Event != audit.EventWithdraw {
-		h.metrics.refusals.WithLabelValues(j.rule.Name, rec.Reasons[0].String()).Inc()
+		h.meter(j.rule).refusal(rec.Reasons[0])
 	}
 	h.audit.Write(&rec, j.rule.Plain)
 	h.announce(&rec)
@@ -80,7 +94,7 @@ func (h *Handler) recordRefresh(j *job) {
 
 // recordFault counts a fault of ours and says so in the log, where ops look.
 func (h *Handler) recordFault(route string, reason policies.Reason, err error) {
-	h.metrics.faults.WithLabelValues(reason.String()).Inc()
+	h.metrics.fault(reason)
 	h.logger.Error("fault; the request goes to the origin",
 		zap.String("route", route), zap.Stringer("reason", reason), zap.Error(err))
 	h.audit.Write(&audit.Record{
@@ -108,4 +122,10 @@ func (h *Handler) warnWithdrawn(j *job, object string, why policies.Reason) {
 	h.logger.Error(fmt.Sprintf("a page of route %q was shared until now and is so no more (%s); what was stored is dropped; "+
 		"look for the record of the event withdraw, and for those who were served object %s", j.rule.Name, why, object),
 		zap.String("route", j.rule.Name), zap.String("object", object), zap.Stringer("reason", why))
+}
+
+// warnTripped says loudly that caching has stopped, and how to have it go on.
+func (h *Handler) warnTripped(t control.Tripped) {
+	h.logger.Error("caching is tripped: nothing is stored or served from the store until someone runs `cacheward reset`",
+		zap.String("scope", tripScope(t.Route)), zap.String("why", t.Why), zap.String("by", t.By))
 }

@@ -126,7 +126,7 @@ func (h *Handler) refused(j *job, f *flight, fill *fill, d *gate.Divergence, rea
 	rec := audit.Record{Event: audit.EventRefuse, Reasons: reasons}
 	if d != nil {
 		rec.Event, rec.Difference = audit.EventDiverge, difference{d}
-		h.metrics.divergences.WithLabelValues(j.rule.Name, string(d.Class)).Inc()
+		h.meter(j.rule).divergence(d.Class)
 	}
 	h.recordFill(j, fill, rec)
 }
@@ -141,7 +141,7 @@ func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []pol
 	if !known {
 		return
 	}
-	h.metrics.withdrawn.WithLabelValues(j.rule.Name).Inc()
+	h.meter(j.rule).withdrawn.Add(1)
 	rec := audit.Record{
 		Event: audit.EventWithdraw, Reasons: reasons, Object: object,
 		Detail: "first admitted " + since.UTC().Format(time.RFC3339),
@@ -151,6 +151,7 @@ func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []pol
 	}
 	h.recordFill(j, fill, rec)
 	h.warnWithdrawn(j, object, reasons[0])
+	h.leaked(j, object, d, reasons)
 }
 
 // recurs says of a divergence that the page is one of a few, if bodies of it were seen

@@ -33,11 +33,11 @@ func (x *exchange) respond(o *store.Object) error {
 		}
 	}
 	if bodyless(o.Status) {
-		x.w.WriteHeader(x.status)
+		x.writeHead(x.status)
 		return nil
 	}
 	x.w.Header()["Content-Length"] = []string{strconv.Itoa(len(o.Body))}
-	x.w.WriteHeader(x.status)
+	x.writeHead(x.status)
 	if x.r.Method != http.MethodHead {
 		x.send(o.Body)
 	}
@@ -64,14 +64,14 @@ func (x *exchange) partial(o *store.Object, ranges []httpcache.ByteRange) error 
 		r := ranges[0]
 		h["Content-Range"] = []string{r.ContentRange(int64(len(o.Body)))}
 		h["Content-Length"] = []string{strconv.FormatInt(r.Length, 10)}
-		x.w.WriteHeader(x.status)
+		x.writeHead(x.status)
 		x.send(o.Body[r.Start : r.Start+r.Length])
 		return nil
 	}
 	parts := httpcache.NewMultipart(h.Get("Content-Type"), ranges, int64(len(o.Body)))
 	h["Content-Type"] = []string{parts.ContentType()}
 	h["Content-Length"] = []string{strconv.FormatInt(parts.Length(), 10)}
-	x.w.WriteHeader(x.status)
+	x.writeHead(x.status)
 	n, err := parts.Write(x.w, o.Body)
 	x.size += n
 	_ = err // the visitor left; there is nobody to tell
@@ -101,7 +101,7 @@ func (x *exchange) withoutContent(status int, field ...string) error {
 	}
 	h["Content-Length"] = []string{"0"}
 	x.status = status
-	x.w.WriteHeader(status)
+	x.writeHead(status)
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (x *exchange) withoutContent(status int, field ...string) error {
 func (x *exchange) notModified() error {
 	dropContentFields(x.w.Header())
 	x.status = http.StatusNotModified
-	x.w.WriteHeader(x.status)
+	x.writeHead(x.status)
 	return nil
 }
 

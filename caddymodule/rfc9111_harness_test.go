@@ -49,7 +49,9 @@ func withRoutes(t *testing.T, routes string, f func(t *testing.T, c *ruled)) {
 		b := newBubble(t, "version: 1\nroutes:\n"+routes, Limits{})
 		defer b.close()
 		c := &ruled{bubble: b, log: &auditCore{LevelEnabler: zapcore.InfoLevel}}
+		b.audit.Close()
 		b.audit = audit.New(zap.New(c.log), audit.Options{})
+		b.audit.Close() // from then on records are written at once
 		f(t, c)
 	})
 }

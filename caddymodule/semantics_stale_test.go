@@ -179,6 +179,7 @@ func deadOrigin() error { return caddyhttp.Error(http.StatusBadGateway, errRefus
 // events is how many audit records of an event there are.
 func (b *bubble) events(event string) int {
 	n := 0
+	b.flushAudit()
 	for _, entry := range b.logs.All() {
 		if entry.ContextMap()["event"] == event {
 			n++

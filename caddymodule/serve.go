@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,8 +15,15 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// serve gives the visitor an admitted object.
+// serve gives the visitor an admitted object. If it is not the one that was looked up
+// this moment, it may have been dropped, or its route tripped, since.
 func (x *exchange) serve(o *store.Object, outcome Outcome) error {
+	if !x.inside {
+		x.enter()
+		if reason := x.revoked(o); reason != policies.ReasonNone {
+			return x.withheld(reason)
+		}
+	}
 	if !x.to(served) {
 		return x.fault(errPhase)
 	}
@@ -38,6 +46,35 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	}
 	x.servedStatus(ttl).Append(h)
 	return x.respond(o)
+}
+
+// tripped says whether nothing is to be served from the store, or stored, on the route.
+func (x *exchange) tripped() bool { return x.h.breaker.tripped(x.rule.Name) }
+
+// revoked says why an object that the request holds is not to be served any more, if it
+// is not.
+func (x *exchange) revoked(o *store.Object) policies.Reason {
+	switch {
+	case x.tripped():
+		return policies.ReasonTripped
+	case x.h.shared.store.Revoked(o):
+		return policies.ReasonInvalidated
+	}
+	return policies.ReasonNone
+}
+
+// withheld is for the visitor who was to be given an object that was revoked
+// meanwhile. They get their own answer; where that has failed already, the failure.
+func (x *exchange) withheld(reason policies.Reason) error {
+	x.leave()
+	x.stale = nil
+	if x.phase != own {
+		return x.own(OutcomePass, reason)
+	}
+	x.reasons = []policies.Reason{reason}
+	x.to(failed)
+	x.forbid()
+	return caddyhttp.Error(http.StatusBadGateway, errors.New("cacheward: "+reason.Info().Sentence))
 }
 
 // servedStatus is what RFC 9211 has for a stored response.

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -38,22 +37,17 @@ type shared struct {
 	suspensions *store.Suspensions
 	admissions  *store.Admissions
 	recurrences *recurrences
+	shadow      *shadow // of the routes that only observe
 	flights     *flights
 	keyLocks    store.KeyLocks
 	budget      budget
 	// observed bounds what is held of the answers on routes that only observe, so that
 	// they take nothing from fills.
 	observed budget
-	// secret keys the digests in audit records, so that they can be compared
-	// for as long as the process lives.
-	secret [32]byte
 }
 
 func newShared(p Provider) (*shared, error) {
 	s := &shared{flights: newFlights(), admissions: store.NewAdmissions(), recurrences: newRecurrences()}
-	if _, err := rand.Read(s.secret[:]); err != nil {
-		return nil, err
-	}
 	var err error
 	if s.refusals, err = store.NewRefusals(store.DefaultRefusals); err != nil {
 		return nil, err
@@ -61,7 +55,12 @@ func newShared(p Provider) (*shared, error) {
 	if s.suspensions, err = store.NewSuspensions(store.DefaultDivergences, store.DefaultSuspension); err != nil {
 		return nil, err
 	}
+	if s.shadow, err = newShadow(maxForeseen); err != nil {
+		s.refusals.Close()
+		return nil, err
+	}
 	if s.store, err = p.OpenStore(); err != nil {
+		s.shadow.close()
 		s.refusals.Close()
 		return nil, err
 	}
@@ -70,6 +69,7 @@ func newShared(p Provider) (*shared, error) {
 
 // Destruct closes the store when no config uses it any more.
 func (s *shared) Destruct() error {
+	s.shadow.close()
 	s.refusals.Close()
 	return s.store.Close()
 }

@@ -2,9 +2,11 @@ package audit
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/zeebo/blake3"
 )
@@ -19,6 +21,7 @@ const (
 	maxPlain  = 256
 	maxText   = 512
 	maxParams = 64
+	maxLooked = 10_000 // parameters; no server reads more
 
 	keyBytes  = 8 // of a key's digest: 16 digits
 	hashBytes = 6 // of a value's digest: 12 digits
@@ -32,14 +35,7 @@ const (
 	hashMark = "h:"
 )
 
-// HashValue is how a query value that is not plain stands in the records: "h:"
-// and 12 hexadecimal digits of its BLAKE3 digest keyed with secret. The value is
-// the decoded one, so that its spelling makes no difference.
-func HashValue(secret [32]byte, value string) string {
-	return string(appendHash(nil, newHasher(secret), value))
-}
-
-func newHasher(secret [32]byte) *blake3.Hasher {
+func newHasher(secret [keySize]byte) *blake3.Hasher {
 	hasher, err := blake3.NewKeyed(secret[:])
 	if err != nil {
 		panic(err) // not reached: 32 bytes are the key's length
@@ -55,11 +51,9 @@ func appendHash(b []byte, hasher *blake3.Hasher, value string) []byte {
 	return hex.AppendEncode(b, hasher.Sum(sum[:0])[:hashBytes])
 }
 
-func hexDigits(b []byte) string { return hex.EncodeToString(b) }
-
 // redactor writes URLs without the values that are not plain.
 type redactor struct {
-	hasher *blake3.Hasher
+	values *blake3.Hasher
 	plain  func(param string) bool
 }
 
@@ -80,40 +74,57 @@ func (x *redactor) url(r *Record) string {
 	return string(b)
 }
 
-// appendQuery writes a raw query: names in clear, values as digests.
+// appendQuery writes a raw query: names in clear, values as digests. Past the first
+// maxParams, only parameters that are in clear are written, and no more than maxParams
+// of those in all: an attribution must not be lost to what stands before it.
 func (x *redactor) appendQuery(b []byte, query string) []byte {
-	for n := 0; ; n++ {
-		if n == maxParams {
-			b = append(b, '(')
-			b = strconv.AppendInt(b, int64(1+strings.Count(query, "&")), 10)
-			return append(b, " more)"...)
+	looked, written, clear := 0, 0, 0
+	for pair := range strings.SplitSeq(query, "&") {
+		isClear := looked < maxLooked && clear < maxParams && x.isClear(pair)
+		looked++
+		if isClear {
+			clear++
+		} else if written >= maxParams {
+			continue
 		}
-		pair, rest, more := strings.Cut(query, "&")
-		b = x.appendPair(b, pair)
-		if !more {
-			return b
+		if written++; written > 1 {
+			b = append(b, '&')
 		}
-		b, query = append(b, '&'), rest
+		b = x.appendPair(b, pair, isClear)
 	}
+	if left := looked - written; left > 0 {
+		b = append(b, "&("...)
+		b = strconv.AppendInt(b, int64(left), 10)
+		b = append(b, " more)"...)
+	}
+	return b
 }
 
-// appendPair writes one parameter. What cannot be told to be a name is taken for
-// a value: without an = it may be a bare token, with a ; some parsers see several
+// isClear reports whether the parameter stands in clear.
+func (x *redactor) isClear(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	return x.plain != nil && pair != "" && hasName(name, pair) && x.plain(name)
+}
+
+// hasName is whether the name can be told to be one. With a ; some parsers see several
 // parameters, and nobody names a parameter in more than 64 bytes.
-func (x *redactor) appendPair(b []byte, pair string) []byte {
+func hasName(name, pair string) bool {
+	return len(name) <= maxName && strings.IndexByte(pair, ';') < 0
+}
+
+// appendPair writes one parameter. What cannot be told to be a name is taken for a
+// value: without an = it may be a bare token.
+func (x *redactor) appendPair(b []byte, pair string, clear bool) []byte {
 	name, value, assigned := strings.Cut(pair, "=")
-	if pair == "" {
+	switch {
+	case pair == "":
 		return b
-	}
-	if strings.Contains(pair, ";") || len(name) > maxName {
-		return appendHash(b, x.hasher, decoded(pair))
-	}
-	clear := x.plain != nil && x.plain(name)
-	if !assigned {
-		if clear {
-			return appendEscaped(b, name, maxName, inName)
-		}
-		return appendHash(b, x.hasher, decoded(name))
+	case !hasName(name, pair):
+		return appendHash(b, x.values, decoded(pair))
+	case !assigned && clear:
+		return appendEscaped(b, name, maxName, inName)
+	case !assigned:
+		return appendHash(b, x.values, decoded(name))
 	}
 	b = appendEscaped(b, name, maxName, inName)
 	b = append(b, '=')
@@ -123,7 +134,7 @@ func (x *redactor) appendPair(b []byte, pair string) []byte {
 	case clear:
 		return appendEscaped(b, value, maxPlain, inName)
 	default:
-		return appendHash(b, x.hasher, decoded(value))
+		return appendHash(b, x.values, decoded(value))
 	}
 }
 
@@ -221,4 +232,29 @@ func appendEscaped(b []byte, s string, limit int, extra string) []byte {
 func allowed(c rune, extra string) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 		c < 0x80 && strings.IndexByte(extra, byte(c)) >= 0
+}
+
+// visible is an operator's word for something, short, and with what cannot be seen
+// written as Go does in strings: it can neither break lines nor move a terminal's cursor
+// nor turn the direction of writing.
+func visible(s string) string {
+	var b []byte
+	for i, size := 0, 0; i < len(s); i += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(s[i:])
+		if i+size > maxText {
+			return string(append(b, "..."...))
+		}
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = fmt.Appendf(b, `\x%02x`, s[i])
+		case strconv.IsGraphic(r):
+			b = append(b, s[i:i+size]...)
+		case r > 0xffff:
+			b = fmt.Appendf(b, `\U%08x`, r)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return string(b)
 }

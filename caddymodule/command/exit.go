@@ -33,6 +33,12 @@ func Verbs() []*cobra.Command {
 		{"lint", LintUsage, LintShort, LintLong, WireLint(Exit)},
 		{"test", TestUsage, TestShort, TestLong, WireTest(Exit)},
 		{"explain", ExplainUsage, ExplainShort, ExplainLong, WireExplain(Exit)},
+		{"audit", AuditUsage, AuditShort, AuditLong, WireAudit(Exit)},
+		{"purge", PurgeUsage, PurgeShort, PurgeLong, WirePurge(Exit)},
+		{"trip", TripUsage, TripShort, TripLong, WireTrip(Exit)},
+		{"reset", ResetUsage, ResetShort, ResetLong, WireReset(Exit)},
+		{"status", StatusUsage, StatusShort, StatusLong, WireStatus(Exit)},
+		{"objects", ObjectsUsage, ObjectsShort, ObjectsLong, WireObjects(Exit)},
 	} {
 		c := &cobra.Command{Use: v.name + " " + v.usage, Short: v.short, Long: v.long}
 		v.wire(c)

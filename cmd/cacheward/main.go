@@ -25,5 +25,7 @@ its Caddyfile are here:
 	registerLint()
 	registerExplain()
 	registerTest()
+	registerAudit()
+	registerControl()
 	caddycmd.Main()
 }

@@ -1,0 +1,142 @@
+package inquiry
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/audit/reading"
+)
+
+// Outcomes that the questions about objects tell apart.
+const (
+	outcomeFill = "fill"
+)
+
+// ServedOptions say which objects are asked about. With no object, key and URL it is all
+// that were served.
+type ServedOptions struct {
+	// Objects are IDs, Keys as in records or longer, URLs whole or only a path. A URL
+	// with parameters means requests that had these.
+	Objects, Keys, URLs []string
+	// Since and Until bound the requests that count; zero: not on that side. Keep, where
+	// given, chooses among those. What became of the objects is read from all records.
+	Since, Until time.Time
+	Keep         func(*reading.Entry) bool
+	// Room bounds how much is held.
+	Room *Room
+}
+
+// Served is the question of an incident: who was served what, of an object that nobody
+// should have been served.
+type Served struct {
+	options   ServedOptions
+	selection *selection
+	lives     lives
+	coverage  coverage
+	rows      []serving
+	selected  map[interned]bool // objects that a record names as asked for
+	own       int               // requests for what was asked about that were given their own answer
+}
+
+// serving is a visitor being served an object.
+type serving struct {
+	at      int64 // Unix nanoseconds, of the end of the request
+	object  interned
+	visitor interned
+	outcome interned
+	url     string
+	status  int
+	age     float64
+}
+
+// NewServed returns the question. It fails if what was asked for cannot be any object.
+func NewServed(o ServedOptions) (*Served, error) {
+	selection, err := newSelection(o.Objects, o.Keys, o.URLs)
+	if err != nil {
+		return nil, err
+	}
+	return newServed(o, selection), nil
+}
+
+func newServed(o ServedOptions, s *selection) *Served {
+	return &Served{options: o, selection: s, lives: newLives(o.Room), coverage: newCoverage(), selected: make(map[interned]bool)}
+}
+
+// Fork returns the same question with nothing read, for another worker.
+func (s *Served) Fork() *Served { return newServed(s.options, s.selection) }
+
+// Add takes note of a record. Records may come in any order.
+func (s *Served) Add(e *reading.Entry) {
+	if e.Event == audit.EventDrop {
+		s.coverage.lose(e)
+		return
+	}
+	if s.selection.concerns(e) {
+		s.lives.add(e)
+	}
+	named, near := s.selection.named(e)
+	if !near {
+		return
+	}
+	isRequest := e.Event == audit.EventServe || e.Event == audit.EventBypass
+	if isRequest && !within(e, s.options.Since, s.options.Until, s.options.Keep) {
+		return
+	}
+	if e.Object == "" || e.Event != audit.EventServe {
+		switch {
+		case !named:
+		case e.Object != "" && !s.selection.all():
+			s.selected[intern(e.Object)] = true
+		case e.Event == audit.EventBypass:
+			s.own++
+		}
+		return
+	}
+	if !s.options.Room.take() {
+		return
+	}
+	// For the key and the route, should there be no record of the admission.
+	s.lives.object(e)
+	if named {
+		s.selected[intern(e.Object)] = true
+	}
+	s.coverage.count(e)
+	s.rows = append(s.rows, serving{
+		at: e.Time.UnixNano(), object: intern(e.Object), visitor: intern(e.Visitor), outcome: intern(e.Outcome),
+		url: e.URL, status: e.Status, age: e.Age,
+	})
+}
+
+// Merge adds what another worker has read.
+func (s *Served) Merge(other *Served) {
+	s.lives.merge(&other.lives)
+	s.coverage.merge(&other.coverage)
+	s.rows = append(s.rows, other.rows...)
+	for id := range other.selected {
+		s.selected[id] = true
+	}
+	s.own += other.own
+}
+
+// within says whether a request is among those that count.
+func within(e *reading.Entry, since, until time.Time, keep func(*reading.Entry) bool) bool {
+	if e.Time.Before(since) || !until.IsZero() && !e.Time.Before(until) {
+		return false
+	}
+	return keep == nil || keep(e)
+}
+
+func (r *serving) compare(o *serving) int {
+	return cmp.Or(cmp.Compare(r.at, o.at), compareInterned(r.visitor, o.visitor), cmp.Compare(r.url, o.url),
+		compareInterned(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age),
+		compareInterned(r.object, o.object))
+}
+
+func compareInterned(a, b interned) int {
+	if a == b {
+		return 0
+	}
+	return strings.Compare(a.Value(), b.Value())
+}

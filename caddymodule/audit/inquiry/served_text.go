@@ -1,0 +1,285 @@
+package inquiry
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit/show"
+)
+
+// TextOptions say how an answer is laid out for a terminal.
+type TextOptions struct {
+	Style show.Style
+	// Width of the terminal in cells; 0: lines are as long as they are.
+	Width int
+	// Location of the times.
+	Location *time.Location
+	// Limit of rows in each list; 0: no limit.
+	Limit int
+}
+
+// Text writes the answer for people: what is missing first, then each object with those
+// who were served it, then what to do next.
+func (a *ServedAnswer) Text(w io.Writer, o TextOptions) error {
+	p := &page{w: w, o: o}
+	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
+	if a.First != nil {
+		p.line("%s, %s to %s, %s", p.strong(counted(len(a.Objects), "object", "objects")+" served"),
+			counted(a.Serves, "time", "times"), p.strong(counted(a.Visitors, "visitor", "visitors")), show.Span(*a.First, *a.Last, o.Location))
+	} else {
+		p.line("%s, served to nobody as far as these records tell", p.strong(counted(len(a.Objects), "object", "objects")))
+	}
+	if a.OwnAnswers > 0 {
+		p.line("%s for it got the origin's answer to their own request, which nobody shares", counted(a.OwnAnswers, "more request", "more requests"))
+	}
+	p.notes(a.Notes)
+	shown := a.Objects
+	if o.Limit > 0 && len(shown) > o.Limit {
+		shown = shown[:o.Limit]
+	}
+	for i := range shown {
+		p.line("")
+		p.servedObject(&shown[i])
+	}
+	if more := len(a.Objects) - len(shown); more > 0 {
+		p.line("")
+		p.dim("%s; --limit 0 shows all", counted(more, "more object", "more objects"))
+	}
+	p.next(a.commands())
+	return p.err
+}
+
+func (p *page) servedObject(object *ServedObject) {
+	p.line("%s %s", p.strong("Object"), p.o.Style.Paint(show.Info, object.Object))
+	facts := show.Table{Columns: []show.Column{{}, {Flexible: true}}, Indent: 2}
+	fact := func(name, value string, color show.Color) {
+		if value != "" {
+			facts.Row(show.Colored(show.Dim, name), show.Colored(color, value))
+		}
+	}
+	if s := object.Stored; s != nil {
+		fact("page", s.URL, show.Plain)
+	}
+	fact("route", object.Route, show.Plain)
+	fact("key", object.Key, show.Plain)
+	fact("filled", p.filled(object), show.Plain)
+	if s := object.Stored; s != nil && s.Reasons != "" {
+		fact("admitted", s.Reasons, show.Plain)
+	}
+	if s := object.Stored; s != nil && s.Findings > 0 {
+		fact("found in it", counted(s.Findings, "place", "places")+" that looked like a visitor's own, alike in two answers", show.Warn)
+	}
+	fact("caused by", p.cause(object.Cause), show.Plain)
+	turns := object.Turns
+	if len(turns) > maxTurns {
+		turns = slices.Concat(turns[:1], turns[len(turns)-maxTurns+1:])
+	}
+	for i := range turns {
+		name := ""
+		if i == 0 {
+			name = "then"
+		}
+		facts.Row(show.Colored(show.Dim, name), show.Colored(turnColor(turns[i].What), p.turn(&turns[i])))
+	}
+	color := show.Plain
+	if object.State == Remaining || object.State == Unknown {
+		color = show.Warn
+	}
+	fact("now", stateText(object.State), color)
+	if object.First != nil {
+		fact("served", fmt.Sprintf("%s to %s, %s", counted(object.Serves, "time", "times"),
+			counted(object.Visitors, "visitor", "visitors"), show.Span(*object.First, *object.Last, p.o.Location)), show.Strong)
+	} else {
+		fact("served", "to nobody, as far as these records tell", show.Plain)
+	}
+	p.table(&facts)
+	if len(object.Served) == 0 {
+		return
+	}
+	p.line("")
+	table := show.Table{Indent: 2, Columns: []show.Column{
+		{Title: "time"}, {Title: "visitor"}, {Title: "outcome"}, {Title: "status", Align: show.Right}, {Title: "codes", Flexible: true}, {Title: "url", Flexible: true},
+	}}
+	shown := object.Served
+	if p.o.Limit > 0 && len(shown) > p.o.Limit {
+		shown = shown[:p.o.Limit]
+	}
+	for i := range shown {
+		s := &shown[i]
+		table.Row(show.Text(show.Time(s.Time, p.o.Location)), show.Text(orDash(s.Visitor)), show.Text(s.Outcome),
+			show.Text(strconv.Itoa(s.Status)), show.Text(orDash(s.Codes.String())), show.Colored(show.Dim, s.URL))
+	}
+	p.table(&table)
+	if more := len(object.Served) - len(shown); more > 0 {
+		p.dim("  %s; --limit 0 or --format csv shows all", counted(more, "more", "more"))
+	}
+}
+
+// maxTurns is how many lines tell what became of an object.
+const maxTurns = 6
+
+func (p *page) filled(object *ServedObject) string {
+	var parts []string
+	if object.Filled != nil {
+		parts = append(parts, show.Time(*object.Filled, p.o.Location)+object.Filled.Format(".000"))
+	}
+	if s := object.Stored; s != nil {
+		if object.Filled == nil {
+			parts = append(parts, show.Time(s.Time, p.o.Location))
+		}
+		parts = append(parts, "status "+strconv.Itoa(s.Status), show.Bytes(s.Size))
+		if s.OriginMS > 0 {
+			parts = append(parts, "the origin took "+show.Seconds(s.OriginMS/1000))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *page) cause(c *Cause) string {
+	if c == nil {
+		return ""
+	}
+	text := "visitor " + orDash(c.Visitor)
+	if len(c.Codes) > 0 {
+		text += ", " + c.Codes.String()
+	}
+	text += ", " + show.Time(c.Time, p.o.Location)
+	if c.Own {
+		return text + ", who was given their own answer"
+	}
+	return text + ", who was given this response"
+}
+
+func (p *page) turn(t *Turn) string {
+	text := show.Time(t.Time, p.o.Location) + " " + t.What
+	if t.Perhaps {
+		text = show.Time(t.Time, p.o.Location) + " perhaps " + t.What
+	}
+	for _, more := range []string{t.Scope, t.Why} {
+		if more != "" {
+			text += ", " + more
+		}
+	}
+	if t.By != "" {
+		text += ", by " + t.By
+	}
+	return text
+}
+
+func turnColor(what string) show.Color {
+	switch what {
+	case Withdrawn, Diverged, Refused:
+		return show.Bad
+	case Purged, Tripped, Softened:
+		return show.Warn
+	}
+	return show.Plain
+}
+
+func stateText(state string) string {
+	switch state {
+	case Remaining:
+		return "still stored, as far as these records tell"
+	case Unknown:
+		return "not known: these records tell neither of its admission nor of its end"
+	case Refused:
+		return "never stored"
+	case Tripped:
+		return "out of reach: caching was stopped"
+	case Softened:
+		return "stale, until it is replaced"
+	case Replaced:
+		return "replaced by a newer one"
+	}
+	return state
+}
+
+// commands are what one may want to run next.
+func (a *ServedAnswer) commands() []string {
+	var purges, trips, keeps []string
+	for i := range a.Objects {
+		object := &a.Objects[i]
+		if plainKey.MatchString(object.Key) && (object.State == Remaining || object.State == Unknown || object.State == Softened || object.State == Replaced) {
+			purges = append(purges, "cacheward purge --key "+object.Key+" --reason '...'")
+		}
+		if route, ok := shellWord(object.Route); ok {
+			trips = append(trips, "cacheward trip --route "+route+" --reason '...'")
+		}
+	}
+	for _, list := range []*[]string{&purges, &trips} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+		*list = (*list)[:min(len(*list), maxCommands)]
+	}
+	if len(a.Objects) == 1 && a.Serves > 0 {
+		if id, ok := shellWord(a.Objects[0].Object); ok {
+			keeps = append(keeps, "cacheward audit served --object "+id+" --format csv > served.csv")
+		}
+	}
+	return slices.Concat(trips, purges, keeps)
+}
+
+// maxCommands of one kind are shown.
+const maxCommands = 5
+
+var (
+	plainKey  = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	plainWord = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:/@%+-]*$`)
+)
+
+// shellWord is s as a word of a command line. What stands in a log may have been put
+// there so that somebody pastes it: what could do more than name something is left out.
+func shellWord(s string) (string, bool) {
+	switch {
+	case plainWord.MatchString(s):
+		return s, true
+	case s == "" || s[0] == '-' || s != show.Safe(s) || strings.Contains(s, "'"):
+		return "", false
+	}
+	return "'" + s + "'", true
+}
+
+// CSV writes one line for each time that an object was served.
+func (a *ServedAnswer) CSV(w io.Writer) error {
+	names := make(map[string]bool)
+	for i := range a.Objects {
+		for j := range a.Objects[i].Served {
+			for name := range a.Objects[i].Served[j].Codes {
+				names[name] = true
+			}
+		}
+	}
+	columns := sortedKeys(names)
+	out := show.NewCSV(w)
+	head := []string{"time", "visitor", "object", "key", "route"}
+	head = append(head, prefixed("param ", columns)...)
+	if err := out.Row(append(head, "url", "outcome", "status", "age_s", "filled", "caused_by")...); err != nil {
+		return err
+	}
+	for i := range a.Objects {
+		object := &a.Objects[i]
+		filled, caused := "", ""
+		if object.Filled != nil {
+			filled = stamp(*object.Filled)
+		}
+		if object.Cause != nil {
+			caused = object.Cause.Visitor
+		}
+		for j := range object.Served {
+			s := &object.Served[j]
+			row := []string{stamp(s.Time), s.Visitor, object.Object, object.Key, object.Route}
+			row = append(row, s.Codes.columns(columns)...)
+			err := out.Row(append(row, s.URL, s.Outcome, strconv.Itoa(s.Status),
+				strconv.FormatFloat(s.Age, 'f', -1, 64), filled, caused)...)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return out.Flush()
+}

@@ -1,0 +1,108 @@
+package inquiry
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/audit/reading"
+)
+
+// Notable is something that happened and that nobody who reads a summary should miss.
+type Notable struct {
+	Time time.Time `json:"time"`
+	// Event is trip, reset, purge, drop, withdraw or fault.
+	Event string `json:"event"`
+	// Scope is what an operator named: "route landing", "everything".
+	Scope string `json:"scope,omitempty"`
+	By    string `json:"by,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Soft  bool   `json:"soft,omitempty"`
+	// Removed is how many objects went.
+	Removed int64 `json:"removed,omitempty"`
+	// Records is how many were lost: drop.
+	Records int64  `json:"records,omitempty"`
+	Route   string `json:"route,omitempty"`
+	URL     string `json:"url,omitempty"`
+	Object  string `json:"object,omitempty"`
+	// Reason is the code of the first reason: withdraw, fault.
+	Reason string `json:"reason,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (n *Notable) compare(o *Notable) int {
+	return cmp.Or(
+		o.Time.Compare(n.Time), strings.Compare(n.Event, o.Event), strings.Compare(n.Scope, o.Scope), strings.Compare(n.By, o.By),
+		strings.Compare(n.Why, o.Why), strings.Compare(n.Route, o.Route), strings.Compare(n.URL, o.URL),
+		strings.Compare(n.Object, o.Object), strings.Compare(n.Reason, o.Reason), strings.Compare(n.Error, o.Error),
+		strings.Compare(n.Detail, o.Detail), cmp.Compare(n.Removed, o.Removed), cmp.Compare(n.Records, o.Records),
+	)
+}
+
+// notables counts what is notable, and keeps the latest of each event.
+type notables struct {
+	counts words
+	latest map[audit.Event][]Notable
+}
+
+// maxNotable is how many of one event are kept.
+const maxNotable = 100
+
+func newNotables() notables {
+	return notables{counts: words{}, latest: make(map[audit.Event][]Notable)}
+}
+
+func (n *notables) add(e *reading.Entry) {
+	switch e.Event {
+	case audit.EventTrip, audit.EventReset, audit.EventPurge, audit.EventDrop, audit.EventWithdraw, audit.EventFault:
+	default:
+		return
+	}
+	at := time.Time{}
+	if ns, ok := moment(e.Time); ok {
+		at = time.Unix(0, ns).UTC()
+	}
+	reason := ""
+	if len(e.Reasons) > 0 {
+		reason = e.Reasons[0]
+	}
+	n.counts.add(string(e.Event), one)
+	n.keep(e.Event, Notable{
+		Time: at, Event: string(e.Event), Scope: e.Scope, By: e.By, Why: e.Why, Soft: e.Soft, Removed: e.Removed,
+		Records: e.Records, Route: e.Route, URL: e.URL, Object: e.Object, Reason: reason, Error: e.Error, Detail: e.Detail,
+	})
+}
+
+// keep lets the oldest go when there are twice as many as are kept.
+func (n *notables) keep(event audit.Event, list ...Notable) {
+	list = append(n.latest[event], list...)
+	if len(list) >= 2*maxNotable {
+		list = latestOf(list)
+	}
+	n.latest[event] = list
+}
+
+func latestOf(list []Notable) []Notable {
+	slices.SortFunc(list, func(a, b Notable) int { return a.compare(&b) })
+	return list[:min(len(list), maxNotable)]
+}
+
+func (n *notables) merge(o *notables) {
+	n.counts.merge(o.counts)
+	for event, list := range o.latest {
+		n.keep(event, list...)
+	}
+}
+
+// list is what is kept, the latest first.
+func (n *notables) list() []Notable {
+	all := []Notable{}
+	for _, list := range n.latest {
+		all = append(all, latestOf(list)...)
+	}
+	slices.SortFunc(all, func(a, b Notable) int { return a.compare(&b) })
+	return all
+}

@@ -1,0 +1,90 @@
+// Package reading reads audit records back: from files as Caddy's log writers leave
+// them, plain, rolled, gzipped or zstd-compressed, growing or torn, and from streams.
+// It is for whoever asks questions of records; what answers them is package inquiry.
+package reading
+
+import (
+	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+)
+
+// Entry is one record, as SCHEMA.md describes it. What a record leaves out has its
+// zero value. An Entry that is handed to a function is good until it returns, unless
+// the function copies it; its strings, slices and what it points to are good for ever,
+// save Raw.
+type Entry struct {
+	Time    time.Time   `json:"-"`
+	Schema  int         `json:"schema"`
+	Event   audit.Event `json:"event"`
+	Route   string      `json:"route"`
+	Outcome string      `json:"outcome"`
+	Mode    string      `json:"mode"`
+	// Would is the outcome that the request would have had, where the route observes.
+	Would   string   `json:"would"`
+	Reasons []string `json:"reasons"`
+
+	Key    string  `json:"key"`
+	Object string  `json:"object"`
+	TTL    float64 `json:"ttl_s"`      // seconds
+	Age    float64 `json:"age_s"`      // seconds
+	Size   int64   `json:"size_bytes"` // bytes
+
+	Method   string  `json:"method"`
+	Host     string  `json:"host"`
+	URL      string  `json:"url"`
+	Status   int     `json:"status"`
+	Origin   float64 `json:"origin_ms"`   // milliseconds
+	Duration float64 `json:"duration_ms"` // milliseconds
+	// Visitor is the pseudonym of who asked.
+	Visitor string `json:"visitor"`
+
+	Divergence *Divergence `json:"divergence"`
+	Findings   []Finding   `json:"findings"`
+	Detail     string      `json:"detail"`
+	Error      string      `json:"error"`
+	ServesPct  float64     `json:"serves_pct"` // zero: all are written
+
+	// Who did what, why, and to what extent: purge, trip and reset.
+	By      string `json:"by"`
+	Why     string `json:"why"`
+	Scope   string `json:"scope"`
+	Soft    bool   `json:"soft"`
+	Removed int64  `json:"removed"`
+	// Records that were lost: event drop.
+	Records int64 `json:"records"`
+
+	// Raw is the line that the record was read from, without its end. It is overwritten
+	// once the function that was handed the Entry has returned.
+	Raw []byte `json:"-"`
+}
+
+// Divergence says where two answers of the origin differed.
+type Divergence struct {
+	Class      string       `json:"class"`
+	Input      string       `json:"input"`
+	Part       string       `json:"part"`
+	Field      string       `json:"field"`
+	Declared   bool         `json:"declared"`
+	Offset     int64        `json:"offset"`
+	Length     int64        `json:"length"`
+	OwnLength  int64        `json:"own_length"`
+	Shape      string       `json:"shape"`
+	Entropy    string       `json:"entropy"`
+	Near       string       `json:"near"`
+	SpansTotal int          `json:"spans_total"`
+	Spans      []Divergence `json:"spans"`
+}
+
+// Finding is what in a response speaks of one visitor.
+type Finding struct {
+	Kind     string `json:"kind"`
+	Detector string `json:"detector"`
+	Input    string `json:"input"`
+	Coding   string `json:"coding"`
+	Field    string `json:"field"`
+	Offset   int64  `json:"offset"`
+	Length   int64  `json:"length"`
+	Shape    string `json:"shape"`
+	Near     string `json:"near"`
+}

@@ -1,0 +1,88 @@
+package reading
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// standard is what unmarshal is with the build tag cacheward_stdjson.
+func standard(raw []byte, v any) error {
+	err := json.Unmarshal(raw, v)
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return errMistyped
+	}
+	if err != nil {
+		return errNotJSON
+	}
+	return nil
+}
+
+// FuzzDecode: what one library takes for a record the other does, and the same.
+func FuzzDecode(f *testing.F) {
+	for _, raw := range bytes.Split(bytes.TrimSpace(generated(60, 9)), newline) {
+		f.Add(raw)
+	}
+	for _, raw := range []string{
+		whole,
+		`{"msg":"cacheward","event":"serve","ts":1,"EVENT":"store","Route":"A","ROUTE":null,"reaſons":["x"],"\u006dsg":"cacheward"}`,
+		`{"msg":"cacheward","event":"serve","event":"store","ts":1,"ts":2,"reasons":["a","b"],"reasons":["c"],"status":1,"status":null}`,
+		`{"msg":"cacheward","event":"diverge","ts":1,"divergence":{"class":"a","spans":[{"class":"b"}]},"divergence":{"near":"c","spans":[{}]}}`,
+		`{"msg":"cacheward","event":"store","ts":1,"findings":[{"kind":"a"},{"kind":"b"}],"findings":[{"near":"c"}],"findings":null}`,
+		"{\"msg\":\"cacheward\",\"event\":\"serve\",\"ts\":1,\"url\":\"\xff\xed\xa0\x80\\ud800\\udc00\\ud800x\"}",
+		`{"msg":"cacheward","event":"serve","ts":1,"status":1e2,"size_bytes":9223372036854775808,"ttl_s":-0.0,"age_s":1e999}`,
+		`{"msg":"cacheward","event":"serve","ts":"2026-11-23T03:00:00Z","soft":"true","divergence":[],"findings":{}}`,
+		`null`, `[]`, ` `, `{`, "{}\x00", `"cacheward"`,
+	} {
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		raw = bytes.TrimSpace(raw)
+		original := bytes.Clone(raw)
+		var got, want line
+		gotKind := got.decode(raw, unmarshal)
+		new(keeper).keep(&got.Entry)
+		if !bytes.Equal(raw, original) {
+			t.Fatal("the line was changed")
+		}
+		if wantKind := want.decode(raw, standard); gotKind != wantKind {
+			t.Fatalf("%q is %v; with encoding/json %v", raw, gotKind, wantKind)
+		}
+		if gotKind.record() && !reflect.DeepEqual(got.Entry, want.Entry) {
+			t.Fatalf("%q\nis                  %+v\nwith encoding/json  %+v", raw, got.Entry, want.Entry)
+		}
+	})
+}
+
+// TestLibrariesAgree puts members together that a fuzzer seldom does: the same name
+// twice, in other cases, with values that merge.
+func TestLibrariesAgree(t *testing.T) {
+	member := rapid.Custom(func(t *rapid.T) string {
+		name := rapid.SampledFrom([]string{
+			"msg", "Msg", "ts", "event", "EVENT", "route", "reasons", "Reaſons", "status", "soft", "divergence", "DIVERGENCE", "findings", "more",
+			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes",
+		}).Draw(t, "name")
+		value := rapid.SampledFrom([]string{
+			`"cacheward"`, `"serve"`, `""`, `null`, `1`, `2.5`, `-7`, `true`, `[]`, `["a","b"]`, `["c"]`, `[null]`, `[null,"d"]`, `{}`,
+			`{"class":"x","spans":[{"near":"y"},{"field":"z"}]}`, `{"spans":[{}]}`, `{"spans":[null,{}]}`, `{"class":null,"Class":"q"}`,
+			`[{"kind":"k"},{"near":"n"}]`, `[{}]`, `[{"field":"f"},null]`, `"\ud83d\ude00\ud800"`, `[`, `"`, `1e400`, `"2026-11-23T03:00:00Z"`,
+		}).Draw(t, "value")
+		return `"` + name + `":` + value
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		raw := `{"msg":"cacheward","event":"serve","ts":1`
+		for range rapid.IntRange(0, 6).Draw(t, "members") {
+			raw += "," + member.Draw(t, "member")
+		}
+		raw += "}"
+		var got, want line
+		gotKind, wantKind := got.decode([]byte(raw), unmarshal), want.decode([]byte(raw), standard)
+		if gotKind != wantKind || gotKind.record() && !reflect.DeepEqual(got.Entry, want.Entry) {
+			t.Fatalf("%s\nis %v                 %+v\nwith encoding/json %v %+v", raw, gotKind, got.Entry, wantKind, want.Entry)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package command
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cacheward/cacheward/caddymodule/audit/inquiry"
+	"github.com/cacheward/cacheward/caddymodule/audit/reading"
+)
+
+func auditServed() auditVerb {
+	var o inquiry.ServedOptions
+	return auditVerb{
+		name:  "served",
+		usage: "[--object <id> | --key <key> | --url <url> ...] [<files...>]",
+		short: "Who was served a stored page: every visitor, when, and with which codes",
+		long: `
+Says of stored objects when they were filled and for whom, what became of them, and every
+visitor who was served them. An object is named by its ID, its key or a URL; all three may
+be given several times. A URL with parameters means the objects of which a request with
+these parameters was served, and everybody else who was served the same. Without any,
+it is every object that was served in the window.
+
+If records are missing, because the queue was full, because only a sample of the serves is
+written, or because lines are damaged, that is said before all else.
+
+	$ cacheward audit served --object 019345c2-8f3a-7c11-9d0e-5f2b6a7c8d90
+	$ cacheward audit served --url 'https://shop.example/lp?ref=A1' --since 03:00 --until 05:00
+	$ cacheward audit served --key 3f2a9bc0d1e2f3a4 /var/log/caddy --format csv > served.csv
+`,
+		formats: []string{"json", "csv"},
+		flags: func(flags *pflag.FlagSet) {
+			flags.StringArrayVar(&o.Objects, "object", nil, "the ID of an object; again for more")
+			flags.StringArrayVar(&o.Keys, "key", nil, "a key, as records have it or longer; again for more")
+			flags.StringArrayVar(&o.URLs, "url", nil, "a URL or a path, with or without parameters; again for more")
+		},
+		run: func(ctx context.Context, x *auditor, files []string) error {
+			o.Since, o.Until, o.Keep = x.filter.Since, x.filter.Until, x.keep()
+			ctx, room, stop := withRoom(ctx)
+			defer stop()
+			o.Room = room
+			q, err := inquiry.NewServed(o)
+			if err != nil {
+				return usageError{err}
+			}
+			stats, err := ask(ctx, x, files, reading.ScanOptions{}, q)
+			if full := room.Err(); full != nil {
+				return full
+			}
+			if err != nil {
+				return err
+			}
+			a, err := q.Answer(x.answerOptions(stats))
+			if err != nil {
+				return err
+			}
+			return x.tell(answer{
+				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				nothing: len(a.Objects) == 0,
+			}, stats)
+		},
+	}
+}
+
+func auditAttribution() auditVerb {
+	var o inquiry.AttributionOptions
+	return auditVerb{
+		name:  "attribution",
+		usage: "[--param <name> ...] [<files...>]",
+		short: "Who came with which code, and whose page they were given",
+		long: `
+Lists every request that had a parameter whose values records have in clear (the policy
+calls it plain): when, which visitor, with which codes, and which stored object they were
+served, if any. Of the object, it says with which codes the origin was asked for it and
+with which codes the visitor came who caused that, so that it can be seen who was given
+a page that was made for somebody else's code. Requests without a code are listed where
+they were given such a page. With --param, values of that parameter
+count that records have only as digests: equal digests are equal values.
+
+The CSV is the whole list, one line a request and one column a parameter.
+
+	$ cacheward audit attribution --since '2026-11-22 00:00' --format csv > attribution.csv
+	$ cacheward audit attribution --param ref --route landing --limit 50
+`,
+		formats: []string{"json", "csv"},
+		flags: func(flags *pflag.FlagSet) {
+			flags.StringArrayVar(&o.Params, "param", nil, "a parameter that has a code; again for more (default: all that records have in clear)")
+		},
+		run: func(ctx context.Context, x *auditor, files []string) error {
+			o.Since, o.Until, o.Keep = x.filter.Since, x.filter.Until, x.keep()
+			ctx, room, stop := withRoom(ctx)
+			defer stop()
+			o.Room = room
+			q := inquiry.NewAttribution(o)
+			stats, err := ask(ctx, x, files, reading.ScanOptions{}, q)
+			if full := room.Err(); full != nil {
+				return full
+			}
+			if err != nil {
+				return err
+			}
+			a, err := q.Answer(x.answerOptions(stats))
+			if err != nil {
+				return err
+			}
+			return x.tell(answer{
+				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				nothing: len(a.Visits) == 0,
+			}, stats)
+		},
+	}
+}
+
+func auditObjects() auditVerb {
+	return auditVerb{
+		name:  "objects",
+		usage: "[<files...>]",
+		short: "Every stored page of a time: how often it was served, to how many, and what became of it",
+		long: `
+Lists the objects that were stored or served, those that were served most first.
+
+	$ cacheward audit objects --since 03:00 --route landing
+	$ cacheward audit objects --where 'url.contains("/lp")' --format csv
+`,
+		formats: []string{"json", "csv"},
+		run: func(ctx context.Context, x *auditor, files []string) error {
+			ctx, room, stop := withRoom(ctx)
+			defer stop()
+			q := inquiry.NewObjects(inquiry.ObjectsOptions{
+				Since: x.filter.Since, Until: x.filter.Until, Keep: x.keep(), Room: room,
+			})
+			stats, err := ask(ctx, x, files, reading.ScanOptions{}, q)
+			if full := room.Err(); full != nil {
+				return full
+			}
+			if err != nil {
+				return err
+			}
+			a, err := q.Answer(x.answerOptions(stats))
+			if err != nil {
+				return err
+			}
+			return x.tell(answer{
+				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				nothing: len(a.Objects) == 0,
+			}, stats)
+		},
+	}
+}
+
+// withRoom is room for what a question may hold, and a context that ends when there is
+// none left.
+func withRoom(ctx context.Context) (context.Context, *inquiry.Room, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	return ctx, inquiry.NewRoom(inquiry.MaxRows, stop), stop
+}
