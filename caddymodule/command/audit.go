@@ -32,6 +32,7 @@ ordinary day:
 	$ cacheward audit why https://shop.example/lp       the latest decisions on a page
 	$ cacheward audit timeline --since 2h               when what happened
 	$ cacheward audit tail --where 'event == "refuse"'  as it happens
+	$ cacheward audit report --html report.html         all of it on one page
 
 In an incident:
 
