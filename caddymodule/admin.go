@@ -26,8 +26,8 @@ func init() {
 //	POST /cacheward/explain       explain.Question → explain.Answer
 //
 // Questions and answers are JSON. What is asked wrongly is answered with 400 (404 where
-// there is no such route or object, 405, 413 and 415 for the request itself) and
-// {"error": …}, and nothing was done. A purge, trip or reset of which only a part worked
+// there is no such route or object, 413 and 415 for the request itself) and {"error": …},
+// or by the mux with 405, and nothing was done. A purge, trip or reset of which only a part worked
 // is answered with 200: its problems say what did not, and the answer what did.
 //
 // Who asked is in the audit record: the name that they gave and the address that they
