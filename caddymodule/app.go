@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
 )
 
 func init() {
@@ -23,6 +24,18 @@ type App struct {
 	handlers *handlers
 	breaker  *breaker
 	storage  certmagic.Storage
+	logger   *zap.Logger
+	// inherited: the trips are those that the configuration before this one knew.
+	inherited bool
+}
+
+// inCharge are the apps that have started and not stopped. What all configurations share
+// is set as the last of them has it. There are two only while one takes the place of the
+// other; if something else in the new configuration then does not start, the old one
+// goes on.
+var inCharge struct {
+	mu   sync.Mutex
+	apps []*App
 }
 
 // handlers are those that registered.
@@ -46,13 +59,14 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.handlers = &handlers{named: make(map[string]int), instances: make(map[int]struct{})}
 	a.storage = ctx.Storage()
-	b, _, err := breakers.LoadOrNew(breakerKey, func() (caddy.Destructor, error) {
-		return newBreaker(a.storage, ctx.Logger()), nil
+	a.logger = ctx.Logger()
+	b, inherited, err := breakers.LoadOrNew(breakerKey, func() (caddy.Destructor, error) {
+		return newBreaker(a.storage, a.logger), nil
 	})
 	if err != nil {
 		return fmt.Errorf("reading what is tripped: %w", err)
 	}
-	a.breaker = b.(*breaker)
+	a.breaker, a.inherited = b.(*breaker), inherited
 	return nil
 }
 
@@ -61,6 +75,7 @@ func (a *App) Cleanup() error {
 	if a.breaker == nil {
 		return nil
 	}
+	a.giveUp() // where it was not stopped: a start that failed late
 	a.breaker = nil
 	_, err := breakers.Delete(breakerKey)
 	return err
@@ -105,12 +120,17 @@ func (a *handlers) count() int {
 	return len(a.instances)
 }
 
-// start notes that the handlers come into force: what a store drops of its own accord
-// is theirs to record from now on.
+// start notes that the handlers come into force.
 func (a *handlers) start() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.loaded = time.Now()
+}
+
+// watch has the handlers record what a store drops of its own accord.
+func (a *handlers) watch() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, h := range a.all {
 		h.watchStore()
 	}
@@ -153,19 +173,54 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	a.breaker.use(a.storage)
 	a.handlers.start()
+	a.takeCharge()
+	if a.inherited && a.breaker.state.Load() != nil {
+		// The storage may be another one now, which does not know of them.
+		if err := a.breaker.save(); err != nil {
+			a.logger.Error("what is tripped would not be after a restart", zap.Error(err))
+		}
+	}
 	return nil
+}
+
+func (a *App) takeCharge() {
+	inCharge.mu.Lock()
+	defer inCharge.mu.Unlock()
+	inCharge.apps = append(inCharge.apps, a)
+	a.charge()
+}
+
+// giveUp has the app before this one in charge again, if this one was and that one has
+// not stopped.
+func (a *App) giveUp() {
+	inCharge.mu.Lock()
+	defer inCharge.mu.Unlock()
+	i := slices.Index(inCharge.apps, a)
+	if i < 0 {
+		return
+	}
+	inCharge.apps = slices.Delete(inCharge.apps, i, i+1)
+	if n := len(inCharge.apps); n > 0 && i == n {
+		inCharge.apps[n-1].charge()
+	}
+}
+
+// charge sets where trips are saved, and who records what stores drop of their own accord.
+func (a *App) charge() {
+	a.breaker.use(a.storage)
+	a.handlers.watch()
 }
 
 // Stop writes what is left of the records while the log is still open. Requests that
 // are still under way write theirs at once from then on.
 func (a *App) Stop() error {
+	a.giveUp()
+	var logs sync.WaitGroup
 	for _, h := range a.handlers.list() {
-		if h.audit != nil {
-			h.audit.Close()
-		}
+		logs.Go(h.closeAudit)
 	}
+	logs.Wait()
 	return nil
 }
 

@@ -104,6 +104,14 @@ func (h *Handler) provisionAudit(ctx caddy.Context) error {
 	return nil
 }
 
+// closeAudit writes what is left of the records. Where the log hangs they are lost: no
+// configuration must stay for that.
+func (h *Handler) closeAudit() {
+	if h.audit != nil {
+		h.inTime(h.audit.Close)
+	}
+}
+
 // keyrings holds the keys of the pseudonyms, by how often they change, so that they
 // survive reloads.
 var keyrings = caddy.NewUsagePool()
@@ -177,12 +185,18 @@ func (x *exchange) identify(rec *audit.Record) {
 	}
 }
 
-// marks are the chosen cookies of a request, each with its name.
+// maxMarks bounds what a record keeps of the cookies while it waits, in bytes: who sends
+// more, over and over, must not fill the memory with it.
+const maxMarks = 4 << 10
+
+// marks are the chosen cookies of a request, each with its name, as far as there is room.
 func marks(r *http.Request, names []string) string {
 	var b []byte
 	for _, name := range names {
 		for _, c := range r.CookiesNamed(name) {
-			b = append(append(append(append(b, name...), 0), c.Value...), 0)
+			if b = append(append(append(append(b, name...), 0), c.Value...), 0); len(b) > maxMarks {
+				return string(b[:maxMarks])
+			}
 		}
 	}
 	return string(b)

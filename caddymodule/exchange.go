@@ -52,6 +52,8 @@ type exchange struct {
 	// relayed says that what the origin tells caches may go out with the fill that is
 	// being given to the visitor.
 	relayed bool
+	// admitted is what that fill has become, if it was waited for and is an object.
+	admitted *store.Object
 
 	// Where the exchange is while it answers by what is stored; see sections.
 	section *section
@@ -291,6 +293,9 @@ func originFailure(err error) error {
 func (x *exchange) staleIfError() bool {
 	if x.stale == nil || x.demands.NoCache || x.revoked(x.stale) != policies.ReasonNone {
 		return false
+	}
+	if time.Since(x.started) >= store.InvalidationMemory {
+		return false // what has revoked it meanwhile may be forgotten
 	}
 	// One that is fresh still, but not as new as the request would have it, will do.
 	now := time.Now()

@@ -61,7 +61,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		object, err := x.lookUp()
 		if err != nil {
-			x.leave()
 			return x.fault(err)
 		}
 		switch x.reuse(object, x.clock()) {
@@ -198,6 +197,7 @@ func (x *exchange) deny(reasons []policies.Reason) error {
 // fault notes a fault of ours. The request goes to the origin: a fault is never a
 // leak and never an outage.
 func (x *exchange) fault(err error) error {
+	x.leave() // the origin may take its time
 	reason := policies.ReasonStoreFault
 	if errors.Is(err, errPhase) {
 		reason = policies.ReasonInternalFault

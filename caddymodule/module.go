@@ -295,9 +295,7 @@ func (h *Handler) Cleanup() error {
 	if h.workers != nil {
 		err = h.workers.stop(cleanupWait)
 	}
-	if h.audit != nil {
-		h.audit.Close()
-	}
+	h.closeAudit()
 	if h.metrics != nil {
 		h.metrics.leave(h)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/gate/markers"
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
@@ -56,6 +57,7 @@ func (o *observer) WriteHeader(status int) {
 	}
 	o.note(status)
 	o.ResponseWriter.WriteHeader(status)
+	o.x.leave()
 }
 
 func (o *observer) note(status int) {
@@ -78,6 +80,19 @@ func (o *observer) note(status int) {
 	if x.req.Method != http.MethodHead && !bodyless(status) {
 		o.record()
 	}
+	// An answer that was under way when the route was tripped is told the same as those
+	// that come after it.
+	x.enter()
+	if x.tripped() {
+		httpcache.Forbid(o.Header())
+	}
+}
+
+// notePlain is note for an answer whose head is sent with what follows: that may take
+// long, and nobody who trips must wait for it.
+func (o *observer) notePlain() {
+	o.note(http.StatusOK)
+	o.x.leave()
 }
 
 func (o *observer) rules() gate.Rules {
@@ -198,7 +213,7 @@ func (o *observer) end() {
 }
 
 func (o *observer) Write(p []byte) (int, error) {
-	o.note(http.StatusOK)
+	o.notePlain()
 	if o.recorder != nil {
 		_, _ = o.recorder.Write(p) // never fails
 	}
@@ -208,7 +223,7 @@ func (o *observer) Write(p []byte) (int, error) {
 }
 
 func (o *observer) ReadFrom(r io.Reader) (int64, error) {
-	o.note(http.StatusOK)
+	o.notePlain()
 	if o.recorder != nil {
 		return io.Copy(struct{ io.Writer }{o}, r)
 	}
@@ -226,6 +241,6 @@ func (o *observer) wrote(n int64, err error) {
 
 // FlushError commits the head, so it is noted first.
 func (o *observer) FlushError() error {
-	o.note(http.StatusOK)
+	o.notePlain()
 	return http.NewResponseController(o.ResponseWriter).Flush()
 }

@@ -63,6 +63,7 @@ func (x *exchange) awaitVerdict(f *flight, header http.Header) bool {
 	defer timer.Stop()
 	select {
 	case <-f.done:
+		x.admitted = f.object
 		return x.relays(f.reasons, header)
 	case <-timer.C:
 	case <-x.r.Context().Done():
@@ -176,6 +177,9 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	}
 	if age := httpcache.InitialAge(head.Header, fill.requested, fill.received) + time.Since(fill.received); age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
+	}
+	if x.admitted != nil && x.revoked(x.admitted) != policies.ReasonNone {
+		x.relayed = false // caches further on must not bring back what was purged
 	}
 	if !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header) {
 		httpcache.Relay(h)

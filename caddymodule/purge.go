@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -144,6 +145,7 @@ func (p *purger) url(handlers []*Handler, u *url.URL) {
 				uris = append(uris, string(parts.AppendURI(nil)))
 			}
 		}
+		uris = append(uris, h.rewritten(host, path, u.RawQuery)...)
 		step := p.step(h)
 		for _, uri := range uris {
 			s := store.Selection{URI: withoutScheme(uri)}
@@ -156,6 +158,27 @@ func (p *purger) url(handlers []*Handler, u *url.URL) {
 		p.result.Notes = append(p.result.Notes,
 			"no policy that is in force stores what a GET for this URL is answered; `cacheward explain --live` says why")
 	}
+}
+
+// rewritten are the URIs with the queries that any route would make of this one. Where
+// the path is rewritten before the handler, no route is known by the path that visitors
+// see; objects are found by it all the same, if the query is theirs.
+func (h *Handler) rewritten(host, path, query string) (uris []string) {
+	if query == "" {
+		return nil
+	}
+	req := policies.Request{Method: http.MethodGet, Scheme: "https", Host: host, Path: path, EscapedPath: path, RawQuery: query, Header: http.Header{}}
+	for _, rule := range h.policy.Rules() {
+		var parts policies.Parts
+		if rule.Cache.Kind == policies.CacheNever || rule.Dispose(&req, &parts).Action != policies.ActCache {
+			continue
+		}
+		parts = policies.Parts{Host: host, EscapedPath: path, Params: parts.Params}
+		if uri := string(parts.AppendURI(nil)); !slices.Contains(uris, uri) {
+			uris = append(uris, uri)
+		}
+	}
+	return uris
 }
 
 // run purges, and waits for those who looked before.
@@ -207,7 +230,25 @@ func knownRoute(handlers []*Handler, name string) error {
 // tell writes a record of what was done by hand, and waits until it is in the log: who
 // is told that it was done can find it there.
 func (h *Handler) tell(rec *audit.Record) {
-	h.audit.Write(rec, nil)
-	h.flushAudit()
+	h.inTime(func() {
+		h.audit.Write(rec, nil)
+		h.flushAudit()
+	})
 	h.announce(rec)
+}
+
+// inTime runs what writes records, and waits for it, but not for ever: where the log hangs,
+// who stops caching must not, not even where requests do (`full wait`).
+func (h *Handler) inTime(write func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		write()
+	}()
+	timer := time.NewTimer(storageTime)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }

@@ -35,7 +35,7 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	ttl := o.TTL(now)
 	h["Age"] = []string{strconv.FormatInt(int64(o.Age(now)/time.Second), 10)}
 	switch d := x.rule.Downstream; {
-	case d == nil || personal || remade(x.w):
+	case d == nil || personal || o.Aged || remade(x.w):
 		httpcache.Forbid(h)
 	case x.rule.Relay:
 		httpcache.Relay(h)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,8 @@ type breaker struct {
 	state atomic.Pointer[tripState]
 
 	mu sync.Mutex // of those who change it; never held while something is saved
+	// ended are the routes whose trips were ended and may be in what is saved still.
+	ended map[string]time.Time
 
 	saving  sync.Mutex // one after the other, so that what is saved last is the last state
 	storage atomic.Pointer[certmagic.Storage]
@@ -141,6 +144,7 @@ func (b *breaker) trip(t control.Tripped) (added bool) {
 		return false
 	}
 	b.state.Store(newTripState(append(list, t)))
+	delete(b.ended, t.Route)
 	return true
 }
 
@@ -151,29 +155,69 @@ func (b *breaker) reset(match func(control.Tripped) bool) (ended []control.Tripp
 	defer b.mu.Unlock()
 	var left []control.Tripped
 	for _, t := range b.list() {
-		if match(t) {
-			ended = append(ended, t)
-		} else {
+		if !match(t) {
 			left = append(left, t)
+			continue
 		}
+		ended = append(ended, t)
+		if b.ended == nil {
+			b.ended = make(map[string]time.Time)
+		}
+		b.ended[t.Route] = time.Now()
 	}
 	b.state.Store(newTripState(left))
 	return ended
 }
 
-// save writes the trips in force to Caddy's storage.
+// save writes the trips in force to Caddy's storage. Those of other processes that use
+// the same storage stay in it until they end there: each reads them all when it starts,
+// and too much tripped is better than too little. Only of two that save at the very same
+// moment, what one of them writes may be lost.
+//
+// It does not wait longer than storageTime, also where the storage knows no limits: who
+// trips waits for the answer. What hangs then goes on hanging, and is saved if it ends.
 func (b *breaker) save() error {
+	saved := make(chan error, 1)
+	go func() { saved <- b.write() }()
+	timer := time.NewTimer(storageTime)
+	defer timer.Stop()
+	select {
+	case err := <-saved:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("saving the trips: the storage has not answered for %s", storageTime)
+	}
+}
+
+func (b *breaker) write() error {
 	b.saving.Lock()
 	defer b.saving.Unlock()
-	data, err := json.Marshal(savedTrips{control.Schema, b.list()})
+	b.mu.Lock()
+	list, ended := b.list(), maps.Clone(b.ended)
+	b.mu.Unlock()
+	storage := *b.storage.Load()
+	others, err := loadTrips(storage)
+	if err != nil {
+		others = nil // whether it can be written is what counts
+	}
+	for _, t := range others {
+		_, over := ended[t.Route]
+		if !over && !slices.ContainsFunc(list, func(have control.Tripped) bool { return have.Route == t.Route }) {
+			list = append(list, t)
+		}
+	}
+	data, err := json.Marshal(savedTrips{control.Schema, list})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storageTime)
 	defer cancel()
-	if err := (*b.storage.Load()).Store(ctx, tripsKey, data); err != nil {
+	if err := storage.Store(ctx, tripsKey, data); err != nil {
 		return fmt.Errorf("saving the trips: %w", err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.ended, func(route string, at time.Time) bool { return at.Equal(ended[route]) })
 	return nil
 }
 

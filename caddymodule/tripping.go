@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (h *Handler) trip(t control.Tripped) control.Switched {
 	if !added {
 		result.Done = tripScope(t.Route) + " was tripped already"
 	}
-	h.save(&result)
+	h.save(t.Route, &result)
 	result.Tripped = h.breaker.list()
 	if added {
 		h.metrics.trips.WithLabelValues(t.Route).Inc()
@@ -58,10 +59,10 @@ func (h *Handler) trip(t control.Tripped) control.Switched {
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // save writes the trips to storage. It was not in vain if that fails: they are in force.
-func (h *Handler) save(result *control.Switched) {
+func (h *Handler) save(route string, result *control.Switched) {
 	if err := h.breaker.save(); err != nil {
 		result.Problems = append(result.Problems, err.Error()+"; what is in force now would not be after a restart")
-		h.recordFault(result.Done, policies.ReasonInternalFault, err)
+		h.inTime(func() { h.recordFault(route, policies.ReasonInternalFault, err) })
 		return
 	}
 	result.Saved = true
@@ -82,19 +83,19 @@ func reset(handlers []*Handler, q control.Reset) (control.Switched, error) {
 	}
 	result := control.Switched{Schema: control.Schema, Done: "reset " + what, Settled: true}
 	p := new(purger)
-	found := false
+	var seen []control.Tripped
 	for _, t := range h.breaker.list() {
 		if !match(t) {
 			continue
 		}
-		found = true
+		seen = append(seen, t)
 		s := store.Selection{Route: t.Route}
 		if t.Route == "" {
 			s = store.Selection{All: true}
 		}
 		p.add(handlers, s)
 	}
-	if !found {
+	if len(seen) == 0 {
 		return control.Switched{}, control.NotFound(what + " is not tripped" + trippedNow(h.breaker.list()))
 	}
 	if !q.Keep {
@@ -105,8 +106,9 @@ func reset(handlers []*Handler, q control.Reset) (control.Switched, error) {
 		}
 		result.Removed = p.result.Removed
 	}
-	h.breaker.reset(match)
-	h.save(&result)
+	// Not what was tripped meanwhile: of that, nothing was dropped.
+	h.breaker.reset(func(t control.Tripped) bool { return slices.Contains(seen, t) })
+	h.save(q.Route, &result)
 	result.Tripped = h.breaker.list()
 	if len(result.Tripped) > 0 {
 		result.Notes = append(result.Notes, "there are trips in force still")
@@ -152,7 +154,10 @@ func (h *Handler) leaked(j *job, object string, d *gate.Divergence, reasons []po
 	if !j.rule.TripOnLeak || !stateOfVisitor(d, reasons) || h.breaker.tripped(j.rule.Name) {
 		return
 	}
-	d, reasons = h.again(j.forNobody())
+	if !j.nobody { // what already is has the fields that selected the page, and would lose them
+		j = j.forNobody()
+	}
+	d, reasons = h.again(j)
 	if reasons == nil || !stateOfVisitor(d, reasons) {
 		return
 	}

@@ -66,7 +66,7 @@ func (m *Memory) age(t *table, o *Object, moment time.Time) (aged int) {
 		return 0
 	}
 	aging := *o
-	aging.Expires = moment
+	aging.Expires, aging.Aged = moment, true
 	// As for what is put: who invalidates later finds the copy in the index and in the
 	// table, and what was invalidated before gets no copy.
 	t.invalidated.mu.RLock()

@@ -53,6 +53,9 @@ type Object struct {
 	// OnlyWindows: stale reuse is allowed within the windows above, and not because a
 	// request accepts it (RFC 9111 §5.2.2.10).
 	OnlyWindows bool
+	// Aged: a soft purge has ended its freshness before what the origin said of it does,
+	// so that this must not be told to caches further on.
+	Aged bool
 	// Authorized: the origin allowed the response for requests that have an
 	// Authorization field (RFC 9111 §3.5).
 	Authorized bool

@@ -65,8 +65,8 @@ type Store interface {
 	// everything.
 	//
 	// With soft, objects are made stale instead: each is replaced by a copy that expires
-	// at the moment of the purge, so that only its stale windows and its validators are
-	// left of it, and removed if neither is. Indexes are left as they are. What was
+	// at the moment of the purge and is Aged, so that only its stale windows and its
+	// validators are left of it, and removed if neither is. Indexes are left as they are. What was
 	// requested before is refused all the same.
 	//
 	// Get works while objects are looked through. An error means that nothing was done:
