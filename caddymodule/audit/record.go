@@ -115,7 +115,8 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddString("error", redact.text(withoutURL(r.Err), r.Query))
 	}
 	addOperation(enc, r)
-	if r.Event == EventServe && l.log.serves != (Sampling{}) {
+	// On more than the records that are left out: there may be none of those to say so.
+	if l.log.serves != (Sampling{}) && (r.Event == EventServe || r.Event == EventStore || r.Event == EventBypass) {
 		enc.AddFloat64("serves_pct", l.log.serves.percent())
 	}
 	return errs

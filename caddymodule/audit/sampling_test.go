@@ -79,6 +79,19 @@ func TestSamplingTakesItsShare(t *testing.T) {
 	}
 }
 
+// TestOtherRecordsTellOfSampling: where no serve is written, none can say so.
+func TestOtherRecordsTellOfSampling(t *testing.T) {
+	none := Options{Serves: Sampling{leftOut: sampleWhole}}
+	for _, e := range []Event{EventStore, EventBypass} {
+		if got := observed(none, -1, full(e))[0].ContextMap()["serves_pct"]; got != 0.0 {
+			t.Errorf("%s: serves_pct is %v, want 0", e, got)
+		}
+		if got, there := observed(Options{}, -1, full(e))[0].ContextMap()["serves_pct"]; there {
+			t.Errorf("%s: serves_pct is %v although all are written", e, got)
+		}
+	}
+}
+
 func TestOnlyServesAreSampled(t *testing.T) {
 	none := Options{Serves: Sampling{leftOut: sampleWhole}}
 	for _, e := range AllEvents() {

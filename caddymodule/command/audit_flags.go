@@ -144,10 +144,15 @@ type answer struct {
 	csv   func(io.Writer) error
 	// nothing: there is nothing to tell.
 	nothing bool
+	// incomplete says why there may be more than is told. The table and the JSON have it.
+	incomplete []string
+	// untold is how many records were lost of which the answer says nothing.
+	untold int64
 }
 
 // tell writes the answer in the form that was asked for.
 func (x *auditor) tell(a answer, stats *reading.Stats) error {
+	x.tellMissing(a)
 	// Whole or not at all: half a list looks like a whole one.
 	var out bytes.Buffer
 	var err error
@@ -171,6 +176,24 @@ func (x *auditor) tell(a answer, stats *reading.Stats) error {
 		return errNothing
 	}
 	return nil
+}
+
+// tellMissing says on standard error that there may be more than the answer tells, where
+// the answer cannot: a list without a word beside it is taken for the whole, and so is none.
+func (x *auditor) tellMissing(a answer) {
+	if x.format == "csv" || a.nothing && x.format == "table" {
+		for _, why := range a.incomplete {
+			fmt.Fprintf(x.stderr, "cacheward audit %s: not complete: %s\n", x.verb, show.Safe(why))
+		}
+	}
+	if a.untold > 0 {
+		records := "records were"
+		if a.untold == 1 {
+			records = "record was"
+		}
+		fmt.Fprintf(x.stderr, "cacheward audit %s: not complete: %s %s lost in that time, because the queue of the log was full\n",
+			x.verb, show.Count(a.untold), records)
+	}
 }
 
 // read says what was.

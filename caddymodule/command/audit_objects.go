@@ -58,7 +58,7 @@ written, or because lines are damaged, that is said before all else.
 			}
 			return x.tell(answer{
 				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: len(a.Objects) == 0,
+				nothing: len(a.Objects) == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}
@@ -107,7 +107,7 @@ The CSV is the whole list, one line a request and one column a parameter.
 			}
 			return x.tell(answer{
 				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: len(a.Visits) == 0,
+				nothing: len(a.Visits) == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}
@@ -144,7 +144,7 @@ Lists the objects that were stored or served, those that were served most first.
 			}
 			return x.tell(answer{
 				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: len(a.Objects) == 0,
+				nothing: len(a.Objects) == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}

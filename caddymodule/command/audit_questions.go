@@ -30,9 +30,12 @@ what enforcing would have made of the requests.
 				return err
 			}
 			a := q.Answer()
-			return x.tell(answer{
-				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: a.Records == 0,
-			}, stats)
+			a.Lost = stats.Lost // records of losses have no route, and no expression is about them
+			told := answer{json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: a.Records == 0}
+			if told.nothing {
+				told.untold = a.Lost
+			}
+			return x.tell(told, stats)
 		},
 	}
 }
@@ -85,6 +88,7 @@ func auditReasons(name string, question func() *inquiry.Reasons, short, long str
 			a := q.Answer()
 			return x.tell(answer{
 				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: a.Total == 0 && a.Silent == 0 && len(a.Groups) == 0,
+				untold: stats.Lost,
 			}, stats)
 		},
 	}

@@ -173,6 +173,51 @@ func TestAuditExitStatus(t *testing.T) {
 	}
 }
 
+// TestAuditSaysWhatIsMissing: wherever records were lost or left out, it is said, be it
+// beside a list that has no room for it, or beside no answer at all.
+func TestAuditSaysWhatIsMissing(t *testing.T) {
+	lost := file(t, "audit.log", incident()+entry(97_000, "drop", "level", "warn", "records", 41))
+	unserved := file(t, "audit.log", entry(0, "bypass", "route", "landing", "outcome", "bypass", "reasons", []string{"identity"},
+		"url", "https://hapitas.example/lp", "serves_pct", 0))
+	const told = "not complete: 41 records were lost"
+	for _, test := range []struct {
+		args []string
+		code int
+		says string // on standard error, or in the answer
+	}{
+		{[]string{"served", "--format", "csv", lost}, 0, told},
+		{[]string{"attribution", "--format", "csv", lost}, 0, told},
+		{[]string{"objects", "--format", "csv", lost}, 0, told},
+		{[]string{"served", "--route", "no", lost}, 1, told},
+		{[]string{"served", "--object", "01890a5d-ac96-774b-bcce-b302099a8057", lost}, 1, told},
+		{[]string{"served", "--until", "2026-11-23T03:01:00Z", "--format", "csv", lost}, 0, ""},
+		{[]string{"summary", "--route", "landing", lost}, 0, "Not complete: 41 records were lost"},
+		{[]string{"summary", "--where", "event == 'serve'", "--format", "json", lost}, 0, `"lost_records": 41`},
+		{[]string{"summary", "--route", "no", lost}, 1, told},
+		{[]string{"timeline", "--route", "landing", lost}, 0, told},
+		{[]string{"timeline", lost}, 0, "records lost"},
+		{[]string{"bypasses", lost}, 0, told},
+		{[]string{"refusals", "--format", "json", lost}, 0, told},
+		{[]string{"why", "/register/lp", lost}, 0, told},
+		{[]string{"why", "/register/lp", "--until", "2026-11-23T03:01:00Z", lost}, 0, ""},
+		{[]string{"summary", unserved}, 0, "no serve records were written"},
+		{[]string{"timeline", unserved}, 0, "no serve records were written"},
+		{[]string{"served", "--url", "/lp", unserved}, 1, "no serve records were written"},
+		{[]string{"attribution", "--format", "csv", unserved}, 1, "no serve records were written"},
+		{[]string{"verify", unserved}, 0, "none of them are written"},
+	} {
+		stdout, stderr, code := audits(t, nil, append(test.args, "--tz", "UTC")...)
+		switch {
+		case code != test.code:
+			t.Errorf("%q: exit %d: %s", test.args, code, stderr)
+		case test.says == "" && stderr != "":
+			t.Errorf("%q says %s", test.args, stderr)
+		case !strings.Contains(stdout+stderr, test.says):
+			t.Errorf("%q does not say %q:\n%s%s", test.args, test.says, stdout, stderr)
+		}
+	}
+}
+
 func TestAuditDefaultFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if _, stderr, code := audits(t, nil, "summary"); code != 2 || !strings.Contains(stderr, "name the log") {

@@ -38,9 +38,11 @@ Counts outcomes and events over time.
 				return err
 			}
 			a := q.Answer()
-			return x.tell(answer{
-				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: len(a.Rows) == 0 && a.Untimed == 0,
-			}, stats)
+			told := answer{json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: len(a.Rows) == 0 && a.Untimed == 0}
+			if x.keep() != nil { // else the chart has a row for them
+				told.untold = stats.Lost
+			}
+			return x.tell(told, stats)
 		},
 	}
 }

@@ -68,7 +68,9 @@ type inventory struct {
 	events  map[audit.Event]int64
 	minutes map[int64]struct{} // with a record
 	lost    int64
-	sampled float64 // the smallest serves_pct; zero: all are written
+	sampled float64 // the smallest serves_pct but 0; zero: all are written
+	// unserved: for a while at least, none are written.
+	unserved bool
 }
 
 func newInventory() *inventory {
@@ -83,6 +85,7 @@ func (q *inventory) Add(e *reading.Entry) {
 		q.lost += max(1, e.Records)
 	}
 	q.sample(e.ServesPct)
+	q.unserved = q.unserved || e.Unserved
 	q.minutes[e.Time.Unix()/60] = struct{}{}
 }
 
@@ -99,6 +102,7 @@ func (q *inventory) Merge(other *inventory) {
 	maps.Copy(q.minutes, other.minutes)
 	q.lost += other.lost
 	q.sample(other.sampled)
+	q.unserved = q.unserved || other.unserved
 }
 
 // verified is what is known of a log.
@@ -122,7 +126,9 @@ type verified struct {
 	Lost int64 `json:"lost"`
 	// ServesPct is the share of the serves that is written, if not all are.
 	ServesPct float64 `json:"serves_pct,omitempty"`
-	Gaps      []gap   `json:"gaps"`
+	// Unserved: for a while at least, no serves are written.
+	Unserved bool  `json:"serves_not_written,omitempty"`
+	Gaps     []gap `json:"gaps"`
 }
 
 type foundAt struct {
@@ -143,7 +149,7 @@ func (q *inventory) verified(x *auditor, stats *reading.Stats, longest time.Dura
 	v := &verified{
 		Schema: 1, Files: stats.Files, Bytes: stats.Bytes, Lines: stats.Lines, Records: stats.Records,
 		Events: make(map[string]int64), Damaged: stats.Damaged(), Skipped: make(map[string]int64), Places: []foundAt{},
-		Lost: q.lost, ServesPct: q.sampled, Gaps: []gap{},
+		Lost: q.lost, ServesPct: q.sampled, Unserved: q.unserved, Gaps: []gap{},
 	}
 	if !stats.First.IsZero() {
 		first, last := stats.First.In(x.location).Round(time.Millisecond), stats.Last.In(x.location).Round(time.Millisecond)
@@ -190,6 +196,9 @@ func (v *verified) text(w io.Writer, x *auditor) error {
 	fact("records", show.Count(v.Records), show.Strong)
 	if v.First != nil {
 		fact("from, to", show.Span(*v.First, *v.Last, x.location), show.Plain)
+	}
+	if v.Unserved {
+		fact("serves", "none of them are written: who was served what is not on record", show.Warn)
 	}
 	if v.ServesPct > 0 {
 		fact("serves", "only "+strconv.FormatFloat(v.ServesPct, 'f', -1, 64)+" % of them are written", show.Warn)

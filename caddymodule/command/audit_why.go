@@ -37,6 +37,7 @@ Values of parameters are compared as far as records have them in clear.
 			a := q.Answer()
 			return x.tell(answer{
 				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: a.Found == 0,
+				untold: stats.Lost,
 			}, stats)
 		},
 	}

@@ -58,6 +58,7 @@ func (q *Attribution) Fork() *Attribution { return NewAttribution(q.options) }
 
 // Add takes note of a record. Records may come in any order.
 func (q *Attribution) Add(e *reading.Entry) {
+	q.coverage.sample(e)
 	switch e.Event {
 	case audit.EventDrop:
 		q.coverage.lose(e)

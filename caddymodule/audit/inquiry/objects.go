@@ -51,6 +51,7 @@ func (q *Objects) Fork() *Objects { return NewObjects(q.options) }
 
 // Add takes note of a record. Records may come in any order.
 func (q *Objects) Add(e *reading.Entry) {
+	q.coverage.sample(e)
 	switch e.Event {
 	case audit.EventDrop:
 		q.coverage.lose(e)

@@ -15,7 +15,7 @@ import (
 
 // coverage is what records themselves say of those that are missing.
 type coverage struct {
-	sampled     float64 // the smallest share of serve records that was written, in percent; zero: all
+	sampled     sampling // of the serve records that was written
 	visitorKeys map[string]bool
 	nameless    bool // some requests have no visitor
 	lost        map[int64]int64
@@ -33,11 +33,40 @@ func (c *coverage) lose(e *reading.Entry) {
 	}
 }
 
+// sampling is how many of the serve records are written, and from when to when records say
+// so. Other records say it as well: of an object of which no serve was drawn there is no
+// serve record that could.
+type sampling struct {
+	percent     float64 // the smallest
+	first, last int64   // Unix nanoseconds
+	known       bool
+}
+
+// sample takes note of what any record says of those that are not written.
+func (c *coverage) sample(e *reading.Entry) {
+	if e.Unserved || e.ServesPct > 0 && e.ServesPct < 100 {
+		at := e.Time.UnixNano()
+		c.sampled.merge(sampling{e.ServesPct, at, at, true})
+	}
+}
+
+func (s *sampling) merge(o sampling) {
+	switch {
+	case !o.known:
+	case !s.known:
+		*s = o
+	default:
+		*s = sampling{min(s.percent, o.percent), min(s.first, o.first), max(s.last, o.last), true}
+	}
+}
+
+// during says whether that was so in a window.
+func (s *sampling) during(since, until time.Time) bool {
+	return s.known && !time.Unix(0, s.last).Before(since) && (until.IsZero() || time.Unix(0, s.first).Before(until))
+}
+
 // count takes note of a request that is part of the answer.
 func (c *coverage) count(e *reading.Entry) {
-	if e.ServesPct > 0 && e.ServesPct < 100 && (c.sampled == 0 || e.ServesPct < c.sampled) {
-		c.sampled = e.ServesPct
-	}
 	key, _, named := strings.Cut(e.Visitor, "-")
 	switch {
 	case !named:
@@ -48,9 +77,7 @@ func (c *coverage) count(e *reading.Entry) {
 }
 
 func (c *coverage) merge(other *coverage) {
-	if other.sampled > 0 && (c.sampled == 0 || other.sampled < c.sampled) {
-		c.sampled = other.sampled
-	}
+	c.sampled.merge(other.sampled)
 	for key := range other.visitorKeys {
 		c.visitorKeys[key] = true
 	}
@@ -64,9 +91,13 @@ func (c *coverage) merge(other *coverage) {
 // that side open.
 func (c *coverage) incomplete(since, until time.Time, o AnswerOptions) []string {
 	var missing []string
-	if c.sampled > 0 {
-		missing = append(missing, fmt.Sprintf("only a sample of the serve records was written (%s %% of them): most of those who were served are not here",
-			humanize.Ftoa(c.sampled)))
+	if c.sampled.during(since, until) {
+		if c.sampled.percent == 0 {
+			missing = append(missing, "no serve records were written (serves none): of those who were served, nobody is here")
+		} else {
+			missing = append(missing, fmt.Sprintf("only a sample of the serve records was written (%s %% of them): most of those who were served are not here",
+				humanize.Ftoa(c.sampled.percent)))
+		}
 	}
 	var lost int64
 	first, last := int64(math.MaxInt64), int64(0)

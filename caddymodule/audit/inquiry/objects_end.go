@@ -11,11 +11,12 @@ import (
 	"github.com/cacheward/cacheward/caddymodule/audit"
 )
 
-// What can become of an object. The first five end it.
+// What can become of an object. The first six end it.
 const (
 	Expired   = "expired"       // its time was over
 	Evicted   = "evicted"       // dropped to make room
 	Purged    = "purged"        // dropped by an operator
+	Dropped   = "dropped"       // with the reset of a trip
 	Withdrawn = "withdrawn"     // dropped, for it turned out not to be shareable
 	Refused   = "refused"       // never stored: only the visitor who caused the fill was given it
 	Replaced  = "replaced"      // a newer object was stored under its key
@@ -45,7 +46,7 @@ type Turn struct {
 // final says whether there is no object after it.
 func (t Turn) final() bool {
 	switch t.What {
-	case Expired, Evicted, Purged, Withdrawn, Refused:
+	case Expired, Evicted, Purged, Dropped, Withdrawn, Refused:
 		return !t.Perhaps
 	}
 	return false
@@ -100,6 +101,8 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[interne
 		switch {
 		case h.event == audit.EventTrip:
 			add(h, Tripped, !covered)
+		case h.event == audit.EventReset && h.drops: // with --keep, nothing is
+			add(h, Dropped, !covered)
 		case h.event == audit.EventReset:
 			add(h, Reset, !covered)
 		case h.soft:

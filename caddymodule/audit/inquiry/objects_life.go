@@ -51,6 +51,7 @@ type happening struct {
 	by    string
 	scope string
 	soft  bool
+	drops bool    // objects were dropped
 	age   float64 // seconds
 }
 
@@ -171,7 +172,7 @@ func least(a, b interned) interned {
 func happeningOf(e *reading.Entry) happening {
 	h := happening{
 		at: e.Time.UnixNano(), event: e.Event, by: e.By, scope: e.Scope,
-		soft: e.Soft, age: e.Age,
+		soft: e.Soft, drops: e.Removed > 0, age: e.Age,
 	}
 	switch {
 	case e.Why != "":
@@ -229,7 +230,8 @@ func (s *stored) compare(o *stored) int {
 
 func (h happening) compare(o happening) int {
 	return cmp.Or(cmp.Compare(h.at, o.at), cmp.Compare(h.event, o.event), cmp.Compare(h.why, o.why),
-		cmp.Compare(h.scope, o.scope), cmp.Compare(h.by, o.by), cmp.Compare(h.age, o.age))
+		cmp.Compare(h.scope, o.scope), cmp.Compare(h.by, o.by), cmp.Compare(h.age, o.age),
+		cmp.Compare(btoi(h.soft), btoi(o.soft)), cmp.Compare(btoi(h.drops), btoi(o.drops)))
 }
 
 func (c cause) compare(o cause) int {

@@ -81,7 +81,8 @@ func pathOf(s string) string {
 	return s
 }
 
-// hostOf is the host of a URL with its port, in lower case; empty if it has none.
+// hostOf is the host of a URL in lower case, with its port if that is an unusual one; empty
+// if it has none.
 func hostOf(s string) string {
 	_, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -89,5 +90,14 @@ func hostOf(s string) string {
 	}
 	host, _, _ := strings.Cut(rest, "/")
 	host, _, _ = strings.Cut(host, "?")
-	return strings.ToLower(host)
+	return usualHost(host)
+}
+
+// usualHost is the host in lower case and without the port that browsers leave out.
+func usualHost(host string) string {
+	host = strings.ToLower(host)
+	for _, port := range []string{":80", ":443"} {
+		host = strings.TrimSuffix(host, port)
+	}
+	return host
 }

@@ -73,6 +73,7 @@ func (s *Served) Add(e *reading.Entry) {
 		s.coverage.lose(e)
 		return
 	}
+	s.coverage.sample(e)
 	if s.selection.concerns(e) {
 		s.lives.add(e)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"golang.org/x/net/idna"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/audit/reading"
@@ -57,7 +58,7 @@ func newWantedURL(text string) (wantedURL, error) {
 		return wantedURL{}, fmt.Errorf("--url %q; a URL was expected, or a path: https://example.com/page or /page", text)
 	}
 	// A path that is a pattern of escapes is compared as it was written.
-	w := wantedURL{host: strings.ToLower(u.Host), path: recordedPath(pathOf(text)), params: make(map[string][]string)}
+	w := wantedURL{host: wantedHost(u.Host), path: recordedPath(pathOf(text)), params: make(map[string][]string)}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		if name, value, assigned := strings.Cut(pair, "="); assigned && name != "" {
 			name = decoded(name)
@@ -65,6 +66,15 @@ func newWantedURL(text string) (wantedURL, error) {
 		}
 	}
 	return w, nil
+}
+
+// wantedHost is the host as records have it: a name in another script is in Punycode there.
+func wantedHost(host string) string {
+	name, port, _ := strings.Cut(host, ":")
+	if ascii, err := idna.Lookup.ToASCII(name); err == nil && ascii != "" {
+		host = strings.TrimSuffix(ascii+":"+port, ":")
+	}
+	return usualHost(host)
 }
 
 // recordedPath is a path as records have it: what is not ASCII is percent-encoded there.
@@ -101,7 +111,7 @@ func (s *selection) named(e *reading.Entry) (named, near bool) {
 	path := pathOf(e.URL)
 	for i := range s.urls {
 		// All that was served from one object has one path: it is in the key.
-		if w := &s.urls[i]; w.path == path {
+		if w := &s.urls[i]; w.hasPath(path) {
 			near = true
 			if w.matches(e.URL) {
 				return true, true
@@ -133,6 +143,18 @@ func (s *selection) concerns(e *reading.Entry) bool {
 		}
 	}
 	return false
+}
+
+// longPath is a length that a path in a record has only if it is cut off, or about to be.
+const longPath = 1024
+
+// hasPath says whether a path in a record may be the wanted one: of a long one only the
+// beginning is there.
+func (w *wantedURL) hasPath(recorded string) bool {
+	if start, cut := strings.CutSuffix(recorded, "..."); cut && len(start) >= longPath && strings.HasPrefix(w.path, start) {
+		return true
+	}
+	return w.path == recorded
 }
 
 // matches says whether a record's URL is the wanted one: host and path, and that it has

@@ -109,6 +109,10 @@ func TestServedState(t *testing.T) {
 	}
 	soft := event(audit.EventPurge, time.Minute, "everything")
 	soft.Soft = true
+	dropping := event(audit.EventReset, 2*time.Minute, "route landing")
+	dropping.Removed = 3
+	elsewhere := event(audit.EventReset, 2*time.Minute, "route product")
+	elsewhere.Removed = 3
 	for _, test := range []struct {
 		name    string
 		entries []*reading.Entry
@@ -131,6 +135,9 @@ func TestServedState(t *testing.T) {
 		{"made stale", []*reading.Entry{soft}, Softened, 1},
 		{"tripped", []*reading.Entry{event(audit.EventTrip, time.Minute, "route landing")}, Tripped, 1},
 		{"tripped and reset", []*reading.Entry{event(audit.EventTrip, time.Minute, "everything"), event(audit.EventReset, 2*time.Minute, "everything")}, Remaining, 2},
+		{"tripped and reset, which drops", []*reading.Entry{event(audit.EventTrip, time.Minute, "route landing"), dropping}, Dropped, 2},
+		{"dropped, then a purge that found nothing", []*reading.Entry{dropping, event(audit.EventPurge, 3*time.Minute, "everything")}, Dropped, 1},
+		{"another route's reset", []*reading.Entry{elsewhere}, Remaining, 0},
 		{"evicted, then a purge that is not its", []*reading.Entry{event(audit.EventEvict, time.Minute, ""), event(audit.EventPurge, 2*time.Minute, "everything")}, Evicted, 1},
 		{"diverged after it was gone", []*reading.Entry{event(audit.EventExpire, time.Minute, ""), event(audit.EventDiverge, 2*time.Minute, "")}, Expired, 2},
 		{"replaced", []*reading.Entry{storeOf(objectAt(after(time.Hour), 2), after(time.Hour), "https://shop.example/lp")}, Replaced, 1},
@@ -153,6 +160,45 @@ func TestServedNeverStored(t *testing.T) {
 		&reading.Entry{Time: after(time.Second), Event: audit.EventRefuse, Key: pageKey, Reasons: []string{"state-in-body"}})
 	if got := a.Objects[0]; got.State != Refused || got.Stored != nil || got.Turns[0].Why != "state-in-body" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestServedFindsURLsAsPeopleWriteThem: rather one object too many than one missing.
+func TestServedFindsURLsAsPeopleWriteThem(t *testing.T) {
+	long := "/" + strings.Repeat("x", 2000)
+	for _, test := range []struct {
+		asked, recorded string
+		found           bool
+	}{
+		{"https://shop.example:443/lp", "https://shop.example/lp", true},
+		{"http://shop.example/lp", "http://shop.example:80/lp", true},
+		{"HTTP://SHOP.example/lp", "http://shop.example/lp", true},
+		{"https://shop.example:8443/lp", "https://shop.example/lp", false},
+		{"https://店.example:8443/lp", "https://xn--hxt.example:8443/lp", true},
+		{"https://[::1]:8443/lp", "https://[::1]:8443/lp", true},
+		{"https://shop.example" + long, "https://shop.example" + long[:1024] + "...", true},
+		{"https://shop.example/lp", "https://shop.example/l...", false},
+	} {
+		id := objectAt(three, 1)
+		a := served(t, ServedOptions{URLs: []string{test.asked}}, serveOf(id, after(time.Second), "aaaa-1", test.recorded, "hit"))
+		if found := len(a.Objects) == 1; found != test.found {
+			t.Errorf("%.60s, recorded as %.60s: found %t", test.asked, test.recorded, found)
+		}
+	}
+}
+
+// TestServedNarrow: on a narrow terminal, what became of an object is told to its end.
+func TestServedNarrow(t *testing.T) {
+	id := objectAt(three, 1)
+	a := served(t, ServedOptions{}, storeOf(id, after(time.Second), "/lp"), serveOf(id, after(2*time.Second), "aaaa-1", "/lp", "hit"),
+		&reading.Entry{Time: after(time.Minute), Event: audit.EventTrip, Scope: "route landing", By: "sato@ops1 via 127.0.0.1",
+			Why: "customers saw the names of other customers on the page"})
+	var text bytes.Buffer
+	if err := a.Text(&text, TextOptions{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(text.String()), " "), "on the page, by sato@ops1 via 127.0.0.1") {
+		t.Errorf("%s", &text)
 	}
 }
 

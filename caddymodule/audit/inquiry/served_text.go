@@ -54,12 +54,28 @@ func (a *ServedAnswer) Text(w io.Writer, o TextOptions) error {
 	return p.err
 }
 
+// besideFact is what stands before a fact: its name, the longest of which is "found in it".
+// A fact has at least leastFact cells.
+const (
+	besideFact = 2 + len("found in it") + 2
+	leastFact  = 20
+)
+
 func (p *page) servedObject(object *ServedObject) {
 	p.line("%s %s", p.strong("Object"), p.o.Style.Paint(show.Info, object.Object))
 	facts := show.Table{Columns: []show.Column{{}, {Flexible: true}}, Indent: 2}
 	fact := func(name, value string, color show.Color) {
-		if value != "" {
-			facts.Row(show.Colored(show.Dim, name), show.Colored(color, value))
+		if value == "" {
+			return
+		}
+		// Who did what and why is not cut off at the edge of a narrow terminal.
+		lines := []string{value}
+		if p.o.Width > 0 {
+			lines = show.Lines(value, max(leastFact, p.o.Width-besideFact))
+		}
+		for _, line := range lines {
+			facts.Row(show.Colored(show.Dim, name), show.Colored(color, line))
+			name = ""
 		}
 	}
 	if s := object.Stored; s != nil {
@@ -84,7 +100,7 @@ func (p *page) servedObject(object *ServedObject) {
 		if i == 0 {
 			name = "then"
 		}
-		facts.Row(show.Colored(show.Dim, name), show.Colored(turnColor(turns[i].What), p.turn(&turns[i])))
+		fact(name, p.turn(&turns[i]), turnColor(turns[i].What))
 	}
 	color := show.Plain
 	if object.State == Remaining || object.State == Unknown {
@@ -175,7 +191,7 @@ func turnColor(what string) show.Color {
 	switch what {
 	case Withdrawn, Diverged, Refused:
 		return show.Bad
-	case Purged, Tripped, Softened:
+	case Purged, Dropped, Tripped, Softened:
 		return show.Warn
 	}
 	return show.Plain
@@ -191,6 +207,8 @@ func stateText(state string) string {
 		return "never stored"
 	case Tripped:
 		return "out of reach: caching was stopped"
+	case Dropped:
+		return "dropped, when the trip was reset"
 	case Softened:
 		return "stale, until it is replaced"
 	case Replaced:

@@ -17,9 +17,11 @@ type Summary struct {
 	window  window
 	lost    int64 // records, as the records themselves say
 	sampled bool
-	routes  map[string]*routeFigures
-	keys    table[routeKey]
-	notable notables
+	// unserved: for a while at least, no serves are written.
+	unserved bool
+	routes   map[string]*routeFigures
+	keys     table[routeKey]
+	notable  notables
 
 	last *routeFigures // where the last record was counted: the next is often there, too
 }
@@ -80,6 +82,7 @@ func (s *Summary) Fork() *Summary { return NewSummary() }
 // Add takes note of a record.
 func (s *Summary) Add(e *reading.Entry) {
 	s.records++
+	s.unserved = s.unserved || e.Unserved
 	s.window.add(e.Time)
 	switch e.Event {
 	case audit.EventServe, audit.EventBypass, audit.EventDeny:
@@ -196,6 +199,7 @@ func (s *Summary) Merge(other *Summary) {
 	s.records += other.records
 	s.window.merge(other.window)
 	s.lost += other.lost
+	s.unserved = s.unserved || other.unserved
 	s.sampled = s.sampled || other.sampled
 	for name, f := range other.routes {
 		s.route(name).merge(f)

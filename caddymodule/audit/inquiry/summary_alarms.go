@@ -14,6 +14,9 @@ func (a *SummaryAnswer) alarms(p *page) {
 		p.say(show.Alarm, "", fmt.Sprintf("Not complete: %s lost because the queue of the log was full. Every count is too low.",
 			countedWere(a.Lost, "record")))
 	}
+	if a.Unserved {
+		p.say(show.Alarm, "", "Not complete: no serve records were written (serves none). Requests that were served from the cache are in no figure.")
+	}
 	if len(a.Notable) == 0 {
 		return
 	}

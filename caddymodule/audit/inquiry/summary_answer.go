@@ -15,6 +15,9 @@ type SummaryAnswer struct {
 	Records int64     `json:"records"`
 	// Lost is how many records were lost, as the log itself says: every count is too low.
 	Lost int64 `json:"lost_records,omitempty"`
+	// Unserved: of requests that were served from an object there are no records, for a
+	// while at least (serves none). No figure has them in it.
+	Unserved bool `json:"serves_not_written,omitempty"`
 	// Bucket is the length of the buckets of time, in seconds; the first of them, of
 	// every route, begins at Start.
 	Start  time.Time `json:"bucket_start,omitzero"`
@@ -101,7 +104,7 @@ const keysPerRoute = 10
 // Answer ends the question.
 func (s *Summary) Answer() *SummaryAnswer {
 	a := &SummaryAnswer{
-		Records: s.records, Lost: s.lost, Routes: []RouteSummary{},
+		Records: s.records, Lost: s.lost, Unserved: s.unserved, Routes: []RouteSummary{},
 		Notable: s.notable.list(), Events: s.notable.counts.counts(),
 	}
 	a.From, a.To = s.window.times()

@@ -20,6 +20,8 @@ type Timeline struct {
 	// skipped are records without a time that could be placed.
 	skipped int64
 	sampled bool
+	// unserved: for a while at least, no serves are written.
+	unserved bool
 }
 
 // timelineRows are the kinds of decisions, in the order in which they are shown: first how
@@ -84,6 +86,7 @@ func (t *Timeline) Fork() *Timeline {
 
 // Add takes note of a record.
 func (t *Timeline) Add(e *reading.Entry) {
+	t.unserved = t.unserved || e.Unserved
 	row := timelineRow(e)
 	if row < 0 {
 		return
@@ -126,6 +129,7 @@ func (t *Timeline) Merge(other *Timeline) {
 	t.series.merge(&other.series)
 	t.skipped += other.skipped
 	t.sampled = t.sampled || other.sampled
+	t.unserved = t.unserved || other.unserved
 }
 
 // TimelineAnswer is the answer to [Timeline].
@@ -139,6 +143,8 @@ type TimelineAnswer struct {
 	Longer bool `json:"longer_than_asked,omitempty"`
 	// Estimated: the requests that were answered from the cache are estimates.
 	Estimated bool `json:"estimated,omitempty"`
+	// Unserved: for a while at least, no record was written of those requests.
+	Unserved bool `json:"serves_not_written,omitempty"`
 	// Untimed is how many records have no time that could be read.
 	Untimed int64 `json:"untimed_records,omitempty"`
 	// Rows are those with anything in them: first how requests ended, then events.
@@ -161,7 +167,7 @@ func (t *Timeline) Answer() *TimelineAnswer {
 	start, length, buckets := t.series.span()
 	a := &TimelineAnswer{
 		Bucket: length.Seconds(), Buckets: buckets, Longer: t.bucket > 0 && length > t.bucket,
-		Estimated: t.sampled, Untimed: t.skipped, Rows: []TimelineRow{},
+		Estimated: t.sampled, Unserved: t.unserved, Untimed: t.skipped, Rows: []TimelineRow{},
 	}
 	if buckets > 0 {
 		a.Start = start.UTC()

@@ -32,6 +32,9 @@ func (a *TimelineAnswer) Text(w io.Writer, o TextOptions) error {
 	if a.Estimated {
 		p.say(show.Dim, "", "~: an estimate, for only a share of the requests that were answered from the cache is on record.")
 	}
+	if a.Unserved {
+		p.say(show.Warn, "", "Not complete: no serve records were written (serves none), so what came from the cache is not shown.")
+	}
 	if a.Untimed > 0 {
 		p.say(show.Dim, "", counted(int(a.Untimed), "record has", "records have")+" no time and are not shown.")
 	}

@@ -90,7 +90,7 @@ func remember(names map[string]bool, name string) {
 
 // matches says whether a record's URL is the one that is asked about.
 func (q *Why) matches(recorded string) bool {
-	if recorded == "" || q.wanted.path != pathOf(recorded) {
+	if recorded == "" || !q.wanted.hasPath(pathOf(recorded)) {
 		return false
 	}
 	if q.scheme != "" && !strings.HasPrefix(recorded, q.scheme+"://") {

@@ -59,7 +59,9 @@ func compile(expr string) (*condition, error) {
 	if c.split(checked.NativeRep().Expr()) {
 		return c, nil
 	}
-	if c.program, err = env.Program(checked); err != nil {
+	// Optimized, a pattern is compiled here and not for each record: one that is none is
+	// an error of whoever asks, and no answer.
+	if c.program, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, errors.New(oneLine(err.Error()))
 	}
 	return c, nil

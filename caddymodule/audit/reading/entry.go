@@ -43,7 +43,9 @@ type Entry struct {
 	Findings   []Finding   `json:"findings"`
 	Detail     string      `json:"detail"`
 	Error      string      `json:"error"`
-	ServesPct  float64     `json:"serves_pct"` // zero: all are written
+	ServesPct  float64     `json:"serves_pct"` // zero: all are written, or Unserved
+	// Unserved: no record of the event serve is written.
+	Unserved bool `json:"-"`
 
 	// Who did what, why, and to what extent: purge, trip and reset.
 	By      string `json:"by"`

@@ -36,11 +36,15 @@ func CompileFilter(expr string) (*Filter, error) {
 
 // Match reports whether the filter lets the record through.
 func (f *Filter) Match(e *Entry) bool {
-	if !f.Since.IsZero() && e.Time.Before(f.Since) || !f.Until.IsZero() && !e.Time.Before(f.Until) {
+	if !f.inWindow(e) {
 		return false
 	}
 	if len(f.Routes) > 0 && !slices.Contains(f.Routes, e.Route) {
 		return false
 	}
 	return f.where == nil || f.where.match(e)
+}
+
+func (f *Filter) inWindow(e *Entry) bool {
+	return (f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
 }

@@ -90,6 +90,7 @@ func TestFilterErrors(t *testing.T) {
 		{`event == 5`, `column 7: found no matching overload for '_==_' applied to '(string, int)'`},
 		{`event`, `column 1: the expression is of type string; a condition was expected`},
 		{"event == \"a\" &&\n  x", `line 2, column 3: there is no field "x"`},
+		{`url.matches("(")`, "error parsing regexp: missing closing ): `(`"},
 		{`status.startsWith("5")`, `column 18: found no matching overload for 'startsWith' applied to 'int.(string)'`},
 	} {
 		_, err := CompileFilter(tt.expr)

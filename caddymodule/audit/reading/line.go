@@ -18,6 +18,8 @@ var (
 type line struct {
 	TS  json.RawMessage `json:"ts"`
 	Msg string          `json:"msg"`
+	// ServesPct stands before that of the Entry, for 0 is not the same as nothing.
+	ServesPct *float64 `json:"serves_pct"`
 	Entry
 }
 
@@ -32,6 +34,9 @@ func (l *line) decode(raw []byte, unmarshal func([]byte, any) error) Kind {
 		return Foreign
 	case err != nil:
 		return Mistyped
+	}
+	if l.ServesPct != nil {
+		l.Entry.ServesPct, l.Unserved = *l.ServesPct, *l.ServesPct == 0
 	}
 	var ok bool
 	if l.Time, ok = parseStamp(l.TS); !ok {

@@ -22,6 +22,19 @@ func standard(raw []byte, v any) error {
 	return nil
 }
 
+// TestServesPct: none are written is not the same as nothing said.
+func TestServesPct(t *testing.T) {
+	for member, want := range map[string]Entry{
+		``: {}, `,"serves_pct":0`: {Unserved: true}, `,"serves_pct":5.5`: {ServesPct: 5.5}, `,"serves_pct":null`: {},
+	} {
+		var l line
+		if kind := l.decode([]byte(`{"msg":"cacheward","event":"store","ts":1`+member+`}`), unmarshal); kind != none ||
+			l.Entry.ServesPct != want.ServesPct || l.Unserved != want.Unserved {
+			t.Errorf("%q: %v, %v, %v", member, kind, l.Entry.ServesPct, l.Unserved)
+		}
+	}
+}
+
 // FuzzDecode: what one library takes for a record the other does, and the same.
 func FuzzDecode(f *testing.F) {
 	for _, raw := range bytes.Split(bytes.TrimSpace(generated(60, 9)), newline) {
@@ -35,6 +48,7 @@ func FuzzDecode(f *testing.F) {
 		`{"msg":"cacheward","event":"store","ts":1,"findings":[{"kind":"a"},{"kind":"b"}],"findings":[{"near":"c"}],"findings":null}`,
 		"{\"msg\":\"cacheward\",\"event\":\"serve\",\"ts\":1,\"url\":\"\xff\xed\xa0\x80\\ud800\\udc00\\ud800x\"}",
 		`{"msg":"cacheward","event":"serve","ts":1,"status":1e2,"size_bytes":9223372036854775808,"ttl_s":-0.0,"age_s":1e999}`,
+		`{"msg":"cacheward","event":"serve","ts":1,"serves_pct":5,"SERVES_PCT":0,"serves_pct":null}`,
 		`{"msg":"cacheward","event":"serve","ts":"2026-11-23T03:00:00Z","soft":"true","divergence":[],"findings":{}}`,
 		`null`, `[]`, ` `, `{`, "{}\x00", `"cacheward"`,
 	} {

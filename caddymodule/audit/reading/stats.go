@@ -80,6 +80,9 @@ type Stats struct {
 	Lines int64
 	// Records that were read, Matched those of them that the filter let through.
 	Records, Matched int64
+	// Lost is how many records the log itself says were lost in the filter's window,
+	// whatever else the filter asks for: what they were nobody knows.
+	Lost int64
 	// First and Last time of the records that matched; zero without any.
 	First, Last time.Time
 
@@ -146,6 +149,7 @@ func (s *Stats) merge(o *Stats) {
 	s.Lines += o.Lines
 	s.Records += o.Records
 	s.Matched += o.Matched
+	s.Lost += o.Lost
 	if s.First.IsZero() || !o.First.IsZero() && o.First.Before(s.First) {
 		s.First = o.First
 	}

@@ -1,6 +1,10 @@
 package reading
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
+)
 
 // worker decodes blocks.
 type worker struct {
@@ -63,8 +67,11 @@ func (w *worker) read(raw []byte) Kind {
 // take hands on the record that was decoded, if the filter lets it through.
 func (w *worker) take() {
 	w.stats.Records++
-	entry := &w.line.Entry
-	if w.options.Filter != nil && !w.options.Filter.Match(entry) {
+	entry, filter := &w.line.Entry, w.options.Filter
+	if entry.Event == audit.EventDrop && (filter == nil || filter.inWindow(entry)) {
+		w.stats.Lost += max(1, entry.Records)
+	}
+	if filter != nil && !filter.Match(entry) {
 		return
 	}
 	w.stats.saw(entry.Time)

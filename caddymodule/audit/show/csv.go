@@ -4,11 +4,12 @@ import (
 	"encoding/csv"
 	"io"
 	"regexp"
+	"unicode/utf8"
 )
 
 // CSV writes lines of comma-separated values (RFC 4180, ended by a line feed). The
 // values are made [Safe]. What a spreadsheet would take for a formula, because it
-// begins with = + - @, a tab or a carriage return, gets an apostrophe before it, which
+// begins with = + - @ (of full width as well), a tab or a carriage return, gets an apostrophe before it, which
 // spreadsheets take for "this is text"; negative numbers do not.
 type CSV struct{ w *csv.Writer }
 
@@ -36,8 +37,8 @@ func asText(v string) string {
 	if v == "" || negative.MatchString(v) {
 		return v
 	}
-	switch v[0] {
-	case '=', '+', '-', '@', '\t', '\r':
+	switch first, _ := utf8.DecodeRuneInString(v); first {
+	case '=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠':
 		return "'" + v
 	}
 	return v
