@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cacheward/cacheward/policies"
@@ -60,6 +61,8 @@ func TestLeakTripsTheRoute(t *testing.T) {
 				if a := c.get("/"); !a.hit() {
 					t.Fatal(a.header)
 				}
+				time.Sleep(time.Second) // a trip waits, in the bubble's time, for those who had looked before
+				synctest.Wait()
 				if got := c.withdrawals() > 0; got != tt.withdrawn {
 					t.Errorf("withdrawn: %v", got)
 				}
