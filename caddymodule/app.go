@@ -35,7 +35,7 @@ type handlers struct {
 	named     map[string]int // ID to instance
 	instances map[int]struct{}
 	unnamed   int // handlers of hand-written JSON without an ID
-	starts    []func() error
+	charges   []func() error
 	all       []*Handler // in the order in which they registered
 	loaded    time.Time  // when they came into force
 }
@@ -97,11 +97,26 @@ func (a *handlers) register(h *Handler) (space string, err error) {
 	return "no:" + strconv.Itoa(h.Instance), nil
 }
 
-// atStart has fn called when the whole config has been accepted.
-func (a *handlers) atStart(fn func() error) {
+// inCharge has fn called when the whole config has been accepted, and once more if the
+// config after it was not, after all.
+func (a *handlers) inCharge(fn func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.starts = append(a.starts, fn)
+	a.charges = append(a.charges, fn)
+}
+
+// charge calls what inCharge was given. That may take its time, and requests may be under
+// way already, so the lock is not held.
+func (a *handlers) charge() error {
+	a.mu.Lock()
+	charges := slices.Clone(a.charges)
+	a.mu.Unlock()
+	for _, fn := range charges {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count is how many directives without an ID there are.
@@ -159,13 +174,10 @@ type place struct {
 
 // Start applies what changes things that the config before shares.
 func (a *App) Start() error {
-	for _, fn := range a.handlers.starts {
-		if err := fn(); err != nil {
-			return err
-		}
+	if err := a.takeCharge(); err != nil {
+		return err // Cleanup gives it up
 	}
 	a.handlers.start()
-	a.takeCharge()
 	if a.inherited && a.breaker.state.Load() != nil {
 		// The storage may be another one now, which does not know of them.
 		if err := a.breaker.save(); err != nil {

@@ -134,7 +134,14 @@ func (h *Handler) openKeys(ctx caddy.Context, rotate time.Duration) (*audit.Keys
 		return nil, fmt.Errorf("audit: the key of the pseudonyms: %w", err)
 	}
 	h.keyringName = name
-	return loaded.(keyring).Keys, nil
+	keys := loaded.(keyring).Keys
+	// Not before: a configuration that is only validated must not write to the storage,
+	// least of all as a user whose files the proxy cannot read.
+	h.others.inCharge(func() error {
+		keys.Open()
+		return nil
+	})
+	return keys, nil
 }
 
 func (h *Handler) closeKeys() error {

@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"slices"
 	"sync"
+
+	"go.uber.org/zap"
 )
 
 // inCharge are the apps that have started and not stopped. What all configurations share
@@ -15,11 +17,11 @@ var inCharge struct {
 }
 
 // takeCharge puts the app in charge.
-func (a *App) takeCharge() {
+func (a *App) takeCharge() error {
 	inCharge.mu.Lock()
 	defer inCharge.mu.Unlock()
 	inCharge.apps = append(inCharge.apps, a)
-	a.charge()
+	return a.charge()
 }
 
 // giveUp has the app before this one in charge again, if this one was and that one has
@@ -33,12 +35,16 @@ func (a *App) giveUp() {
 	}
 	inCharge.apps = slices.Delete(inCharge.apps, i, i+1)
 	if n := len(inCharge.apps); n > 0 && i == n {
-		inCharge.apps[n-1].charge()
+		if err := inCharge.apps[n-1].charge(); err != nil {
+			a.logger.Error("what the configuration before this one says is not in force again", zap.Error(err))
+		}
 	}
 }
 
-// charge sets where trips are saved, and who records what stores drop of their own accord.
-func (a *App) charge() {
+// charge sets where trips are saved, who records what stores drop of their own accord, and
+// the bounds of what the handlers share.
+func (a *App) charge() error {
 	a.breaker.use(a.storage)
 	a.handlers.watch()
+	return a.handlers.charge()
 }

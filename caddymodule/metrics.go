@@ -144,6 +144,7 @@ func (m *metrics) leave(h *Handler) {
 			delete(m.routes, r.name)
 			m.origin.DeleteLabelValues(r.name)
 			m.hits.DeleteLabelValues(r.name)
+			m.trips.DeleteLabelValues(r.name)
 		}
 	}
 	if h.audit != nil {

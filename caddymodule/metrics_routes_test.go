@@ -133,9 +133,10 @@ func TestRoutesThatAreGone(t *testing.T) {
 	m.leave(before)
 	m.leave(before)
 	visit(after)
+	m.trips.WithLabelValues("landing").Add(2)
 	got := collected(t, m)
 	for _, name := range []string{
-		"caddy_cacheward_requests_total{outcome=hit,route=landing}", "caddy_cacheward_fills_total{route=landing}",
+		"caddy_cacheward_trips_total{route=landing}", "caddy_cacheward_requests_total{outcome=hit,route=landing}", "caddy_cacheward_fills_total{route=landing}",
 		"caddy_cacheward_hit_seconds{route=landing}", "caddy_cacheward_origin_seconds{route=landing}",
 	} {
 		if got[name] != 2 {
@@ -156,6 +157,14 @@ func TestRoutesThatAreGone(t *testing.T) {
 	visit(before)
 	if got := collected(t, m)["caddy_cacheward_requests_total{outcome=hit,route=landing}"]; got != 1 {
 		t.Errorf("a route that came again has %v hits", got)
+	}
+	m.leave(before)
+	quiet := ruledBy(t, "landing")
+	m.enter(quiet)
+	m.leave(quiet)
+	visit(quiet) // the first request that it ever had
+	if left := series(); left != nil {
+		t.Errorf("the route was gone before anybody came, and there is %v", left)
 	}
 }
 

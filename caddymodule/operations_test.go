@@ -1,12 +1,16 @@
 package caddymodule
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,8 +128,8 @@ func TestTripMovesToAnotherStorage(t *testing.T) {
 }
 
 // TestReloadThatFailsLate: where a configuration does not start, after all, the one that
-// goes on serving is again the one that records what the store drops, and saves its trips
-// in its own storage.
+// goes on serving is again the one that records what the store drops, saves its trips in
+// its own storage, and bounds what it stores.
 func TestReloadThatFailsLate(t *testing.T) {
 	origin := newOrigin(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "the page") })
 	site := fmt.Sprintf("cacheward {\n store memory 1MiB\n route page {\n path /*\n cache 5m\n }\n }\n reverse_proxy %s", origin)
@@ -137,17 +141,25 @@ func TestReloadThatFailsLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	config, err := siteConfig("storage file_system "+t.TempDir(), site)
+	other := strings.Replace(site, "store memory 1MiB", "store memory 2MiB\n limits {\n max_fills 3\n fill_memory 5MiB\n }", 1)
+	config, err := siteConfig("storage file_system "+t.TempDir(), other)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config = []byte(strings.Replace(string(config), "127.0.0.1:0", taken.Addr().String(), 1))
+	bounds := func() [3]int64 {
+		return [3]int64{h.shared.store.Stats().Limit, h.shared.flights.max.Load(), h.shared.budget.limit.Load()}
+	}
+	bound := bounds()
 	for range 12 { // Caddy starts its apps in any order
 		if err := caddy.Load(config, true); err == nil {
 			t.Fatal("it started")
 		}
 		if *h.breaker.storage.Load() != storage {
 			t.Fatal("trips are saved where the configuration has them that did not start")
+		}
+		if got := bounds(); got != bound {
+			t.Fatalf("the store, fills and their memory are bounded by %v, as the configuration has it that did not start; not by %v", got, bound)
 		}
 	}
 	before := h.audit.Stats().Written
@@ -163,6 +175,28 @@ func TestReloadThatFailsLate(t *testing.T) {
 	h.flushAudit()
 	if h.audit.Stats().Written == before {
 		t.Error("what was evicted is recorded by nobody that runs")
+	}
+}
+
+// TestValidatingSavesNothing: who only looks whether a configuration is right, perhaps as
+// another user than the proxy, leaves nothing in Caddy's storage.
+func TestValidatingSavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	data, err := siteConfig("storage file_system "+dir, fmt.Sprintf(twoRoutes, "127.0.0.1:9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A rotation that no configuration in force has, so that its key is not held already.
+	data = []byte(strings.ReplaceAll(string(data), `"handler":"cacheward"`, `"handler":"cacheward","audit":{"visitor":{"rotate":"37h"}}`))
+	var config caddy.Config
+	if err := json.Unmarshal(data, &config); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(&config); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := os.ReadDir(filepath.Join(dir, "cacheward")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, %v are in the storage", found, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/control"
 )
@@ -117,6 +118,30 @@ func TestPurge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPurgeWaitsForWhoLookedBefore: who is about to answer by what they saw stored has
+// answered before the purge says that it is done; if they take too long, it says that.
+func TestPurgeWaitsForWhoLookedBefore(t *testing.T) {
+	withRoute(t, "cache: 5m", func(t *testing.T, c *ruled) {
+		for _, stays := range []time.Duration{settleTime / 2, 2 * settleTime} {
+			about := processSections.assign()
+			about.inside.Add(1)
+			began := time.Now()
+			time.AfterFunc(stays, func() { about.inside.Add(-1) })
+			done, err := purge([]*Handler{c.Handler}, control.Purge{All: true, Why: "a test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took < min(stays, settleTime) {
+				t.Errorf("it was done after %s, and somebody answered after %s", took, stays)
+			}
+			if late := stays > settleTime; late != (len(done.Notes) == 1) {
+				t.Errorf("somebody answered after %s, and it noted %q", stays, done.Notes)
+			}
+			time.Sleep(2 * settleTime)
+		}
+	})
 }
 
 func TestPurgeOfWhatIsNeverStored(t *testing.T) {

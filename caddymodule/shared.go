@@ -109,12 +109,12 @@ func (h *Handler) openShared(ctx caddy.Context) error {
 		}
 		return nil
 	}
+	// Where another config is serving from it, that goes on doing so if this one turns out
+	// not to load.
+	h.others.inCharge(tune)
 	if !open {
 		return tune()
 	}
-	// Another config is serving from it, and goes on doing so if this one turns
-	// out not to load.
-	h.others.atStart(tune)
 	return nil
 }
 

@@ -191,7 +191,7 @@ func (truth incident) checkServed(t *testing.T, log []string) {
 		}
 		return stdout
 	}
-	all := decode[servedAnswer](t, ask("json"))
+	all := decode[servedAnswer](t, ask("json", "--url", "/register/lp"))
 	if len(all.Incomplete) > 0 {
 		t.Errorf("incomplete: %q", all.Incomplete)
 	}

@@ -60,6 +60,9 @@ const keySize = 32
 // UTC, midnight for a day, there is a new one. Zero means [DefaultRotate]; less than
 // [MinRotate] is taken for that.
 //
+// The vault is not asked before a key is needed, or [Keys.Open] is called: who only looks
+// whether a configuration is right must leave nothing in it.
+//
 // What goes wrong with the vault is told to warn, which may be nil, and a key that is
 // held in memory alone is used. A nil vault keeps nothing.
 func NewKeys(vault Vault, rotate time.Duration, warn func(error)) *Keys {
@@ -69,10 +72,12 @@ func NewKeys(vault Vault, rotate time.Duration, warn func(error)) *Keys {
 	if warn == nil {
 		warn = func(error) {}
 	}
-	k := &Keys{rotate: max(rotate, MinRotate), vault: vault, warn: warn}
-	k.replace(time.Now())
-	return k
+	return &Keys{rotate: max(rotate, MinRotate), vault: vault, warn: warn}
 }
+
+// Open takes the key out of the vault, or puts a new one into it, so that the first
+// record does not have to wait for that.
+func (k *Keys) Open() { k.at(time.Now()) }
 
 // HashValue is how a query value that is not plain stands in records that are written
 // now: "h:" and 12 hexadecimal digits of its keyed digest. The value is the decoded
@@ -99,7 +104,7 @@ func (k *Keys) Visitor(address, marks string) string {
 
 // at is the key for a record of that time. The record may be older than the key.
 func (k *Keys) at(t time.Time) *key {
-	if current := k.current.Load(); t.Before(current.ends) {
+	if current := k.current.Load(); current != nil && t.Before(current.ends) {
 		return current
 	}
 	return k.replace(t)

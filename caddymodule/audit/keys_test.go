@@ -121,10 +121,28 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
+// TestKeysThatNobodyNeedsAreNotMade: who only looks whether a configuration is right
+// leaves nothing in the vault.
+func TestKeysThatNobodyNeedsAreNotMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(box)
+		k := NewKeys(v, 0, failing(t))
+		if v.loads != 0 || v.saves != 0 {
+			t.Errorf("the vault was read %d times, %d keys were stored", v.loads, v.saves)
+		}
+		k.Open()
+		stored := string(v.data)
+		if who := k.Visitor("a", ""); who == "" || v.saves != 1 || string(v.data) != stored {
+			t.Errorf("the visitor is %q, %d keys were stored", who, v.saves)
+		}
+	})
+}
+
 func TestOneNewKeyForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := new(box)
 		for _, k := range []*Keys{NewKeys(v, time.Hour, failing(t)), NewKeys(nil, time.Hour, failing(t))} {
+			k.Open()
 			time.Sleep(time.Hour)
 			var names sync.Map
 			var wg sync.WaitGroup
@@ -184,6 +202,7 @@ func TestStoredKeyThatCannotBeUsed(t *testing.T) {
 				}
 				var warnings []string
 				k := NewKeys(v, 0, func(err error) { warnings = append(warnings, err.Error()) })
+				k.Open()
 				if warned := strings.Join(warnings, "\n"); (c.warning == "") != (warned == "") || !strings.Contains(warned, c.warning) || strings.Contains(warned, "abab") {
 					t.Errorf("warned of %q, want %q", warned, c.warning)
 				}
@@ -204,13 +223,14 @@ func TestVaultFails(t *testing.T) {
 		v := &box{loadErr: errors.New("no such disk"), saveErr: errors.New("disk full")}
 		var warnings []error
 		k := NewKeys(v, 0, func(err error) { warnings = append(warnings, err) })
+		k.Open()
 		if len(warnings) != 2 || !errors.Is(warnings[0], v.loadErr) || !errors.Is(warnings[1], v.saveErr) {
 			t.Errorf("warned of %v", warnings)
 		}
 		if a, b := k.Visitor("a", ""), k.Visitor("a", ""); a != b || a == "" {
 			t.Errorf("a visitor is %q and %q", a, b)
 		}
-		NewKeys(v, 0, nil) // nobody is told
+		NewKeys(v, 0, nil).Open() // nobody is told
 	})
 }
 

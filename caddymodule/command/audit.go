@@ -41,6 +41,9 @@ In an incident:
 	$ cacheward audit attribution --format csv          who came with which code, and got whose page
 	$ cacheward audit verify                            is the log whole?
 ` + auditFilesHelp + auditFlagsHelp + `
+An answer with --format json is one object, whose first member "schema" is the version of
+its form: it goes up when a member changes its meaning or goes. Records of tail are lines.
+
 Each verb has more to say: cacheward audit served --help
 
 Exit status: 0 if there was an answer, 1 if nothing matched, 2 if it could not be run.

@@ -139,7 +139,7 @@ func (x *auditor) textOptions() inquiry.TextOptions {
 
 // answer is an answer with its forms. One that is nil, the verb does not offer.
 type answer struct {
-	json  any
+	json  any // a [show.Document] is written row by row
 	table func(io.Writer) error
 	csv   func(io.Writer) error
 	// nothing: there is nothing to tell.
@@ -153,23 +153,25 @@ type answer struct {
 // tell writes the answer in the form that was asked for.
 func (x *auditor) tell(a answer, stats *reading.Stats) error {
 	x.tellMissing(a)
-	// Whole or not at all: half a list looks like a whole one.
-	var out bytes.Buffer
 	var err error
 	switch {
 	case x.format == "json":
-		err = show.JSON(&out, a.json)
+		document, ok := a.json.(show.Document)
+		if !ok {
+			document.Head = a.json
+		}
+		err = document.Write(x.stdout)
 	case x.format == "csv":
-		err = a.csv(&out)
+		err = a.csv(x.stdout)
 	case a.nothing:
 		fmt.Fprintf(x.stderr, "cacheward audit %s: nothing matches in %s\n", x.verb, x.read(stats))
 	default:
-		err = a.table(&out)
+		var out bytes.Buffer
+		if err = a.table(&out); err == nil {
+			_, err = x.stdout.Write(out.Bytes())
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("writing the answer: %w", err)
-	}
-	if _, err := x.stdout.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}
 	if a.nothing {

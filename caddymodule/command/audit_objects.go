@@ -2,7 +2,9 @@ package command
 
 import (
 	"context"
+	"errors"
 	"io"
+	"runtime/debug"
 
 	"github.com/spf13/pflag"
 
@@ -14,14 +16,17 @@ func auditServed() auditVerb {
 	var o inquiry.ServedOptions
 	return auditVerb{
 		name:  "served",
-		usage: "[--object <id> | --key <key> | --url <url> ...] [<files...>]",
+		usage: "--object <id> | --key <key> | --url <url> ... [<files...>]",
 		short: "Who was served a stored page: every visitor, when, and with which codes",
 		long: `
 Says of stored objects when they were filled and for whom, what became of them, and every
 visitor who was served them. An object is named by its ID, its key or a URL; all three may
 be given several times. A URL with parameters means the objects of which a request with
-these parameters was served, and everybody else who was served the same. Without any,
-it is every object that was served in the window.
+these parameters was served, and everybody else who was served the same. Which objects
+there were in a time or on a route, cacheward audit objects tells.
+
+The CSV has one line for each time that an object was served, and a column for each
+parameter, several values of it joined by |; a | in a value stands as %7C.
 
 If records are missing, because the queue was full, because only a sample of the serves is
 written, or because lines are damaged, that is said before all else.
@@ -37,6 +42,9 @@ written, or because lines are damaged, that is said before all else.
 			flags.StringArrayVar(&o.URLs, "url", nil, "a URL or a path, with or without parameters; again for more")
 		},
 		run: func(ctx context.Context, x *auditor, files []string) error {
+			if len(o.Objects)+len(o.Keys)+len(o.URLs) == 0 {
+				return usageError{errors.New("--object, --key or --url was expected; cacheward audit objects lists the objects of a --since, --until or --route")}
+			}
 			o.Since, o.Until, o.Keep = x.filter.Since, x.filter.Until, x.keep()
 			ctx, room, stop := withRoom(ctx)
 			defer stop()
@@ -57,8 +65,8 @@ written, or because lines are damaged, that is said before all else.
 				return err
 			}
 			return x.tell(answer{
-				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: len(a.Objects) == 0, incomplete: a.Incomplete,
+				json: a.Document(), table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				nothing: a.Objects.Len() == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}
@@ -79,7 +87,8 @@ a page that was made for somebody else's code. Requests without a code are liste
 they were given such a page. With --param, values of that parameter
 count that records have only as digests: equal digests are equal values.
 
-The CSV is the whole list, one line a request and one column a parameter.
+The CSV is the whole list, one line a request and one column a parameter. Several values
+of one parameter are joined by |; a | in a value stands as %7C.
 
 	$ cacheward audit attribution --since '2026-11-22 00:00' --format csv > attribution.csv
 	$ cacheward audit attribution --param ref --route landing --limit 50
@@ -106,8 +115,8 @@ The CSV is the whole list, one line a request and one column a parameter.
 				return err
 			}
 			return x.tell(answer{
-				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: len(a.Visits) == 0, incomplete: a.Incomplete,
+				json: a.Document(), table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				nothing: a.Visits.Len() == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}
@@ -143,7 +152,7 @@ Lists the objects that were stored or served, those that were served most first.
 				return err
 			}
 			return x.tell(answer{
-				json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
+				json: a.Document(), table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
 				nothing: len(a.Objects) == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
@@ -151,8 +160,16 @@ Lists the objects that were stored or served, those that were served most first.
 }
 
 // withRoom is room for what a question may hold, and a context that ends when there is
-// none left.
+// none left. It is to be stopped.
 func withRoom(ctx context.Context) (context.Context, *inquiry.Room, context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
-	return ctx, inquiry.NewRoom(inquiry.MaxRows, stop), stop
+	// Of a gigabyte of rows, as much again must not lie about as garbage.
+	before := debug.SetGCPercent(gcPercent)
+	return ctx, inquiry.NewRoom(inquiry.MaxRows, stop), func() {
+		stop()
+		debug.SetGCPercent(before)
+	}
 }
+
+// gcPercent is how much garbage there may be, in percent of what is held.
+const gcPercent = 40

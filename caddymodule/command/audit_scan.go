@@ -38,8 +38,10 @@ func ask[Q question[Q]](ctx context.Context, x *auditor, files []string, o readi
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range parts {
+	for i, part := range parts {
 		q.Merge(part)
+		var none Q
+		parts[i] = none // it may be large
 	}
 	return stats, nil
 }
@@ -103,6 +105,7 @@ func (x *auditor) tellSkipped(stats *reading.Stats) {
 	if len(kinds) == 0 {
 		return
 	}
+	defer x.tellForm(stats)
 	if x.verbose {
 		fmt.Fprintf(x.stderr, "cacheward audit %s: skipped or odd: %s\n", x.verb, strings.Join(kinds, ", "))
 		for _, line := range more {
@@ -116,6 +119,18 @@ func (x *auditor) tellSkipped(stats *reading.Stats) {
 	}
 	fmt.Fprintf(x.stderr, "cacheward audit %s: skipped or odd: %s (%s%s)\n", x.verb, strings.Join(kinds, ", "),
 		show.Safe(strings.Join(places, ", ")), hint)
+}
+
+// tellForm says what to do about a log whose lines have another form than Caddy's JSON. A
+// log may be other people's as well, so that most of its lines are no records; but some are.
+func (x *auditor) tellForm(stats *reading.Stats) {
+	unreadable := stats.Skipped(reading.NotJSON) + stats.Skipped(reading.Mistyped)
+	if stats.Records == 0 {
+		unreadable += stats.Skipped(reading.Foreign)
+	}
+	if 2*unreadable > stats.Lines {
+		fmt.Fprintf(x.stderr, "cacheward audit %s: most lines cannot be read as records: the audit log must have format json in its options, with the default keys (ts, msg)\n", x.verb)
+	}
 }
 
 // answerOptions are for questions that must say what they cannot know.

@@ -30,6 +30,10 @@ const (
 	lifeWidth = len("59 min 59 s left")
 	maxRoute  = 16
 	maxURL    = 60
+
+	clockFormat = "15:04:05.000"
+	// Narrower terminals do not show how fresh an object is, nor the visitor.
+	roomForLife, roomForVisitor = 120, 100
 )
 
 func newTailLine(style show.Style, width int, location *time.Location) *tailLine {
@@ -51,7 +55,7 @@ func (t *tailLine) text(e *reading.Entry) string {
 		b.WriteString(strings.Repeat(" ", width-show.Width(text)+2))
 		used += width + 2
 	}
-	column(show.Dim, e.Time.In(t.location).Format("15:04:05.000"), len("15:04:05.000"))
+	column(show.Dim, e.Time.In(t.location).Format(clockFormat), len(clockFormat))
 	column(color, word, wordWidth)
 	t.route = grown(t.route, e.Route, maxRoute)
 	column(show.Plain, orNone(e.Route), max(1, t.route))
@@ -63,9 +67,13 @@ func (t *tailLine) text(e *reading.Entry) string {
 		statusColor = show.Bad
 	}
 	column(statusColor, status, 3)
-	column(show.Dim, life(e), lifeWidth)
-	t.visitor = grown(t.visitor, e.Visitor, len("3f2a-9bc0d1e2f3a4"))
-	column(show.Dim, orNone(e.Visitor), max(1, t.visitor))
+	if t.width <= 0 || t.width >= roomForLife {
+		column(show.Dim, life(e), lifeWidth)
+	}
+	if t.width <= 0 || t.width >= roomForVisitor {
+		t.visitor = grown(t.visitor, e.Visitor, len("3f2a-9bc0d1e2f3a4"))
+		column(show.Dim, orNone(e.Visitor), max(1, t.visitor))
+	}
 	why := t.why(e)
 	url := e.URL
 	if url == "" {
@@ -74,18 +82,18 @@ func (t *tailLine) text(e *reading.Entry) string {
 	switch room := t.width - used; {
 	case why == "":
 		if t.width > 0 {
-			url = show.Truncate(show.Safe(url), max(room, maxRoute))
+			url = show.TruncateURL(show.Safe(url), max(room, 1))
 		}
 		b.WriteString(t.style.Paint(show.Plain, url))
 	default:
 		most := maxURL
 		if t.width > 0 {
-			most = max(maxRoute, min(maxURL, room/2))
+			most = max(1, min(maxURL, (room-2)/2))
 		}
 		t.url = min(most, grown(t.url, url, most))
-		column(show.Plain, orNone(url), max(1, t.url))
+		column(show.Plain, show.TruncateURL(show.Safe(orNone(url)), max(1, t.url)), max(1, t.url))
 		if t.width > 0 {
-			why = show.Truncate(show.Safe(why), max(t.width-used, maxRoute))
+			why = show.Truncate(show.Safe(why), max(t.width-used, 1))
 		}
 		b.WriteString(t.style.Paint(color, why))
 	}

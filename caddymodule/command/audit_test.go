@@ -36,7 +36,7 @@ func TestAuditTranscripts(t *testing.T) {
 		code int
 	}{
 		{"served", []string{"served", "--url", "/register/lp", log}, 0},
-		{"served-limit", []string{"served", "--limit", "2", log}, 0},
+		{"served-limit", []string{"served", "--object", leaked, "--object", harmless, "--limit", "2", log}, 0},
 		{"served-incomplete", []string{"served", "--object", leaked, "--limit", "1", lost}, 0},
 		{"served-csv", []string{"served", "--key", "3f2a9bc0d1e2f3a4", "--format", "csv", log}, 0},
 		{"served-json", []string{"served", "--object", harmless, "--format", "json", log}, 0},
@@ -83,7 +83,7 @@ func TestAuditFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want, _, code := audits(t, nil, "served", "--format", "json", "--tz", "UTC", plain)
+	want, _, code := audits(t, nil, "served", "--object", leaked, "--format", "json", "--tz", "UTC", plain)
 	if code != 0 {
 		t.Fatal(code)
 	}
@@ -101,7 +101,7 @@ func TestAuditFiles(t *testing.T) {
 		{"foreign lines", "", []string{file(t, "a.log", `{"level":"info","ts":1,"msg":"hello"}`+"\n"+whole)}, "not an audit record"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stdout, stderr, code := audits(t, strings.NewReader(test.stdin), append([]string{"served", "--format", "json", "--tz", "UTC"}, test.files...)...)
+			stdout, stderr, code := audits(t, strings.NewReader(test.stdin), append([]string{"served", "--object", leaked, "--format", "json", "--tz", "UTC"}, test.files...)...)
 			if code != 0 || stdout != want || !strings.Contains(stderr, test.says) || test.says == "" && stderr != "" {
 				t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
 			}
@@ -113,12 +113,12 @@ func TestAuditFiles(t *testing.T) {
 func TestAuditTorn(t *testing.T) {
 	text := incident()
 	torn := file(t, "audit.log", text[:len(text)-20])
-	for _, args := range [][]string{{"served", torn}, {"served", torn, "--verbose"}} {
+	for _, args := range [][]string{{"served", "--url", "/register/lp", torn}, {"served", "--url", "/register/lp", torn, "--verbose"}} {
 		stdout, stderr, code := audits(t, nil, args...)
 		if code != 0 || !strings.Contains(stdout, "THE LIST IS NOT COMPLETE") || !strings.Contains(stderr, "audit.log:12") || !strings.Contains(stderr, "torn") {
 			t.Errorf("%q: exit %d, %s\n%s", args, code, stderr, stdout)
 		}
-		if verbose := strings.Contains(stderr, "byte"); verbose != (len(args) == 3) {
+		if verbose := strings.Contains(stderr, "byte"); verbose != (len(args) == 5) {
 			t.Errorf("%q: %s", args, stderr)
 		}
 	}
@@ -136,7 +136,7 @@ func TestAuditExitStatus(t *testing.T) {
 		{"another verb", []string{"sumary"}, 2, `did you mean "summary"?`},
 		{"an answer", []string{"summary", log}, 0, ""},
 		{"nothing in the window", []string{"summary", "--until", "2020-01-01", log}, 1, "nothing matches"},
-		{"nothing served", []string{"served", "--route", "no", log}, 1, "nothing matches in 12 lines of 1 file"},
+		{"nothing served", []string{"served", "--url", "/register/lp", "--route", "no", log}, 1, "nothing matches in 12 lines of 1 file"},
 		{"nothing, as JSON", []string{"objects", "--route", "no", "--format", "json", log}, 1, ""},
 		{"no such file", []string{"summary", log + "x"}, 2, "no such file"},
 		{"no such zone", []string{"summary", log, "--tz", "Mars/Olympus"}, 2, "no time zone"},
@@ -149,6 +149,8 @@ func TestAuditExitStatus(t *testing.T) {
 		{"a limit", []string{"summary", log, "--limit", "-1"}, 2, "--limit -1"},
 		{"a flag", []string{"summary", log, "--what"}, 2, "unknown flag"},
 		{"an object", []string{"served", "--object", "x", log}, 2, "the ID of an object was expected"},
+		{"nothing to look for", []string{"served", log}, 2, "--object, --key or --url was expected"},
+		{"a route is nothing to look for", []string{"served", "--route", "landing", "--since", "2h", log}, 2, "cacheward audit objects"},
 		{"a key", []string{"served", "--key", "x", log}, 2, "16 hexadecimal digits"},
 		{"a URL", []string{"served", "--url", "x y", log}, 2, "a URL was expected"},
 		{"no URL", []string{"why"}, 2, "a URL or a path was expected"},
@@ -185,12 +187,12 @@ func TestAuditSaysWhatIsMissing(t *testing.T) {
 		code int
 		says string // on standard error, or in the answer
 	}{
-		{[]string{"served", "--format", "csv", lost}, 0, told},
+		{[]string{"served", "--object", leaked, "--format", "csv", lost}, 0, told},
 		{[]string{"attribution", "--format", "csv", lost}, 0, told},
 		{[]string{"objects", "--format", "csv", lost}, 0, told},
-		{[]string{"served", "--route", "no", lost}, 1, told},
+		{[]string{"served", "--url", "/register/lp", "--route", "no", lost}, 1, told},
 		{[]string{"served", "--object", "01890a5d-ac96-774b-bcce-b302099a8057", lost}, 1, told},
-		{[]string{"served", "--until", "2026-11-23T03:01:00Z", "--format", "csv", lost}, 0, ""},
+		{[]string{"served", "--object", leaked, "--until", "2026-11-23T03:01:00Z", "--format", "csv", lost}, 0, ""},
 		{[]string{"summary", "--route", "landing", lost}, 0, "Not complete: 41 records were lost"},
 		{[]string{"summary", "--where", "event == 'serve'", "--format", "json", lost}, 0, `"lost_records": 41`},
 		{[]string{"summary", "--route", "no", lost}, 1, told},
@@ -226,9 +228,9 @@ func TestAuditDefaultFile(t *testing.T) {
 	if err := os.WriteFile("audit.log", []byte(incident()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"summary", "refusals", "divergences", "bypasses", "served", "attribution", "objects", "timeline", "verify"} {
-		stdout, stderr, code := audits(t, nil, verb, "--tz", "UTC", "--format", "json")
-		if code != 0 || !json.Valid([]byte(stdout)) {
+	for _, verb := range []string{"summary", "refusals", "divergences", "bypasses", "served --url /register/lp", "attribution", "objects", "timeline", "verify", "why /register/lp"} {
+		stdout, stderr, code := audits(t, nil, append(strings.Fields(verb), "--tz", "UTC", "--format", "json")...)
+		if code != 0 || !json.Valid([]byte(stdout)) || !strings.HasPrefix(stdout, "{\n  \"schema\": 1,\n") {
 			t.Errorf("%s: exit %d, %q\n%s", verb, code, stderr, stdout)
 		}
 	}
@@ -244,16 +246,16 @@ func TestAuditHostile(t *testing.T) {
 		entry(99_200, "trip", "scope", evil, "why", evil, "by", evil))
 	own := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for _, verb := range [][]string{
-		{"summary"}, {"refusals"}, {"divergences"}, {"bypasses"}, {"why", "/register/lp"}, {"served"}, {"attribution"}, {"objects"},
+		{"summary"}, {"refusals"}, {"divergences"}, {"bypasses"}, {"why", "/register/lp"}, {"served", "--url", "/register/lp"}, {"attribution"}, {"objects"},
 		{"timeline"}, {"tail", "--follow=false", "-n", "99"}, {"tail", "--follow=false", "-n", "99", "--format", "json"}, {"verify"},
-		{"served", "--format", "json"}, {"attribution", "--format", "csv"},
+		{"served", "--url", "/register/lp", "--format", "json"}, {"attribution", "--format", "csv"},
 	} {
 		stdout, stderr, _ := audits(t, nil, append(verb, "--tz", "UTC", "--color", "always", log)...)
 		if plain := own.ReplaceAllString(stdout, ""); strings.ContainsAny(plain+stderr, "\x1b\a\u202e\u009b") || strings.Contains(stdout, "\x1b[2J") || stdout == "" {
 			t.Errorf("%q: %q", verb, stdout)
 		}
 	}
-	stdout, _, _ := audits(t, nil, "served", "--format", "csv", log)
+	stdout, _, _ := audits(t, nil, "served", "--url", "/register/lp", "--format", "csv", log)
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +274,7 @@ func TestAuditColour(t *testing.T) {
 	log := file(t, "audit.log", incident())
 	t.Setenv("NO_COLOR", "1")
 	for color, want := range map[string]bool{"auto": false, "never": false, "always": true} {
-		if stdout, _, _ := audits(t, nil, "served", "--color", color, log); strings.Contains(stdout, "\x1b[") != want {
+		if stdout, _, _ := audits(t, nil, "served", "--object", leaked, "--color", color, log); strings.Contains(stdout, "\x1b[") != want {
 			t.Errorf("%s: %q", color, stdout)
 		}
 	}
@@ -285,7 +287,7 @@ func (p closedPipe) Write([]byte) (int, error) { return 0, p.error }
 // TestAuditPager: a pager that was closed has seen enough; a disk that is full has not.
 func TestAuditPager(t *testing.T) {
 	log := file(t, "audit.log", incident())
-	for _, args := range [][]string{{"served", log}, {"tail", "--follow=false", log}, {"tail", log}, {"verify", log}} {
+	for _, args := range [][]string{{"served", "--object", leaked, log}, {"served", "--object", leaked, "--format", "json", log}, {"objects", "--format", "csv", log}, {"tail", "--follow=false", log}, {"tail", log}, {"verify", log}} {
 		if stderr, code := auditsTo(t, nil, closedPipe{&os.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}}, args...); code != 0 || stderr != "" {
 			t.Errorf("%q: exit %d, %q", args, code, stderr)
 		}
@@ -302,7 +304,7 @@ func TestAuditServedJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &a); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
-	if a.Schema != 1 || a.Serves != 5 || a.Visitors != 4 || a.Objects[0].State != inquiry.Withdrawn || a.Objects[0].Cause.Visitor != "3f2a-9bc0d1e2f3a4" {
+	if a.Schema != 1 || a.Serves != 5 || a.Visitors != 4 || a.Objects.At(0).State != inquiry.Withdrawn || a.Objects.At(0).Cause.Visitor != "3f2a-9bc0d1e2f3a4" {
 		t.Errorf("%s", stdout)
 	}
 }

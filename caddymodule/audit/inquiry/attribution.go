@@ -27,34 +27,40 @@ type Attribution struct {
 	params   map[string]bool
 	lives    lives
 	coverage coverage
-	rows     []visit
+	names    *textTable
+	rows     rows[visit]
+	origins  map[text]*origin
 }
 
 // visit is a request with a code, or one without that was served from an object.
 type visit struct {
 	at      int64 // Unix nanoseconds
-	visitor interned
-	route   interned
-	host    interned
-	path    interned
-	object  interned
-	outcome interned
-	served  bool   // from an object
-	codes   string // of the URL, as they stand there, after a question mark
-	status  int
+	visitor text
+	route   text
+	host    text
+	path    text
+	object  text
+	outcome text
+	codes   text // of the URL, as they stand there, after a question mark
+	status  int32
+	served  bool // from an object
 }
 
 // NewAttribution returns the question.
 func NewAttribution(o AttributionOptions) *Attribution {
-	q := &Attribution{options: o, params: make(map[string]bool), lives: newLives(o.Room), coverage: newCoverage()}
+	params := make(map[string]bool)
 	for _, name := range o.Params {
-		q.params[name] = true
+		params[name] = true
 	}
-	return q
+	return newAttribution(o, params, newTextTable())
+}
+
+func newAttribution(o AttributionOptions, params map[string]bool, names *textTable) *Attribution {
+	return &Attribution{options: o, params: params, lives: newLives(o.Room, names), coverage: newCoverage(), names: names}
 }
 
 // Fork returns the same question with nothing read, for another worker.
-func (q *Attribution) Fork() *Attribution { return NewAttribution(q.options) }
+func (q *Attribution) Fork() *Attribution { return newAttribution(q.options, q.params, q.names) }
 
 // Add takes note of a record. Records may come in any order.
 func (q *Attribution) Add(e *reading.Entry) {
@@ -76,7 +82,7 @@ func (q *Attribution) Add(e *reading.Entry) {
 	}
 	codes := q.codes(e.URL)
 	// Who has none may have been given a page that somebody's code is in.
-	if codes == "" && e.Event != audit.EventServe || !q.options.Room.take() {
+	if codes == "" && e.Event != audit.EventServe || !q.options.Room.take(1) {
 		return
 	}
 	if codes != "" {
@@ -86,9 +92,10 @@ func (q *Attribution) Add(e *reading.Entry) {
 	if host == "" {
 		host = hostOf(e.URL)
 	}
-	q.rows = append(q.rows, visit{
-		at: e.Time.UnixNano(), visitor: intern(e.Visitor), route: intern(e.Route), host: intern(host), path: intern(pathOf(e.URL)),
-		object: intern(e.Object), outcome: intern(e.Outcome), served: e.Event == audit.EventServe, codes: codes, status: e.Status,
+	q.rows.add(visit{
+		at: e.Time.UnixNano(), visitor: q.names.keep(e.Visitor), route: q.names.keep(e.Route), host: q.names.keep(host),
+		path: q.names.keep(pathOf(e.URL)), object: q.names.keep(e.Object), outcome: q.names.keep(e.Outcome), codes: q.names.keep(codes),
+		status: narrow(e.Status), served: e.Event == audit.EventServe,
 	})
 }
 
@@ -109,16 +116,20 @@ func (q *Attribution) codes(recorded string) string {
 	return b.String()
 }
 
-// Merge adds what another worker has read.
+// Merge adds what another worker has read, with a question that was forked from this one
+// or that this one was forked from.
 func (q *Attribution) Merge(other *Attribution) {
 	q.lives.merge(&other.lives)
 	q.coverage.merge(&other.coverage)
-	q.rows = append(q.rows, other.rows...)
+	q.rows.merge(&other.rows)
 }
 
-func (v *visit) compare(o *visit) int {
-	return cmp.Or(cmp.Compare(v.at, o.at), compareInterned(v.visitor, o.visitor), compareInterned(v.host, o.host),
-		compareInterned(v.path, o.path), cmp.Compare(v.codes, o.codes), compareInterned(v.object, o.object),
-		compareInterned(v.outcome, o.outcome), cmp.Compare(btoi(v.served), btoi(o.served)), cmp.Compare(v.status, o.status),
-		compareInterned(v.route, o.route))
+func (q *Attribution) compare(v, o *visit) int {
+	if c := cmp.Compare(v.at, o.at); c != 0 {
+		return c
+	}
+	return cmp.Or(q.names.compare(v.visitor, o.visitor), q.names.compare(v.host, o.host),
+		q.names.compare(v.path, o.path), q.names.compare(v.codes, o.codes), q.names.compare(v.object, o.object),
+		q.names.compare(v.outcome, o.outcome), cmp.Compare(btoi(v.served), btoi(o.served)), cmp.Compare(v.status, o.status),
+		q.names.compare(v.route, o.route))
 }

@@ -1,10 +1,10 @@
 package inquiry
 
 import (
-	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit/show"
 )
 
 // AttributionAnswer is who came with which code, and whose page they were given.
@@ -36,7 +36,9 @@ type AttributionAnswer struct {
 	First *time.Time `json:"first,omitempty"`
 	Last  *time.Time `json:"last,omitempty"`
 	// Visits are the requests of either kind, the earliest first.
-	Visits []Visit `json:"visits"`
+	Visits List[Visit] `json:"visits"`
+
+	fill, filler []string // parameters that any visit's FillCodes and FillerCodes have
 }
 
 // Visit is a request with a code, or one without that was given a page made for one.
@@ -63,6 +65,8 @@ type Visit struct {
 	Other bool `json:"others_page,omitempty"`
 	// Contradicted says that the object is stored under another code than the visitor's.
 	Contradicted bool `json:"contradicted,omitempty"`
+
+	unknown bool // whose request made the object
 }
 
 // origin of an object: what its fill was made with.
@@ -78,99 +82,90 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 		return nil, err
 	}
 	q.lives.sort()
-	slices.SortFunc(q.rows, func(a, b visit) int { return a.compare(&b) })
-	a := &AttributionAnswer{Schema: AnswerSchema, Params: []string{}, Visits: make([]Visit, 0, len(q.rows))}
-	names, codes, visitors := make(map[string]bool), make(map[string]bool), make(map[interned]bool)
-	origins := make(map[interned]*origin)
-	hidden := false
-	for i := range q.rows {
-		r := &q.rows[i]
-		v := Visit{
-			Time: o.time(r.at), Visitor: r.visitor.Value(), Route: r.route.Value(), Host: r.host.Value(), Path: r.path.Value(),
-			Codes: codesOf(r.codes, q.params), Outcome: r.outcome.Value(), Status: r.status, Object: r.object.Value(),
+	rows := q.rows.take()
+	slices.SortFunc(rows, func(a, b visit) int { return q.compare(&a, &b) })
+	a := &AttributionAnswer{Schema: AnswerSchema, Params: []string{}}
+	count := newVisitCount(a)
+	q.origins = make(map[text]*origin)
+	kept := rows[:0]
+	for i := range rows {
+		v := q.visit(&rows[i], o)
+		if count.add(&rows[i], &v) {
+			kept = append(kept, rows[i])
 		}
-		if r.served {
-			from := origins[r.object]
-			if from == nil {
-				from = q.origin(r.object, o)
-				origins[r.object] = from
-			}
-			v.compare(from, r.outcome.Value() == outcomeFill)
-			switch {
-			case len(v.Codes) > 0:
-				a.FromObject++
-				a.Unknown += btoi(!from.known)
-			case v.Other, v.Contradicted:
-				a.Uncoded++
-			default:
-				continue
-			}
-			a.Others += btoi(v.Other)
-			a.Contradicted += btoi(v.Contradicted)
-		}
-		for name, values := range v.Codes {
-			names[name] = true
-			for _, value := range values {
-				codes[name+"="+value] = true
-				hidden = hidden || strings.HasPrefix(value, digest)
-			}
-		}
-		if v.Visitor != "" {
-			visitors[r.visitor] = true
-		}
-		a.Visits = append(a.Visits, v)
 	}
-	a.Requests = len(a.Visits) - a.Uncoded
-	a.Params = append(a.Params, sortedKeys(names)...)
-	a.Codes, a.Visitors = len(codes), len(visitors)
-	if len(a.Visits) > 0 {
-		a.First, a.Last = &a.Visits[0].Time, &a.Visits[len(a.Visits)-1].Time
+	rows = kept
+	count.end()
+	a.Visits = List[Visit]{len(rows), func(i int) Visit { return q.visit(&rows[i], o) }}
+	if len(rows) > 0 {
+		first, last := o.time(rows[0].at), o.time(rows[len(rows)-1].at)
+		a.First, a.Last = &first, &last
 		a.Notes = q.coverage.notes()
 	}
 	a.Incomplete = q.coverage.incomplete(q.options.Since, q.options.Until, o)
-	if hidden {
+	if count.hidden {
 		a.Notes = append(a.Notes, "values that begin with h: are digests: equal ones are the same code; a policy that calls the parameter plain has later records say which")
 	}
 	return a, nil
 }
 
+// Document is the answer as JSON, of which the rows are made one after another.
+func (a *AttributionAnswer) Document() show.Document {
+	head := *a
+	head.Visits = List[Visit]{}
+	return show.Document{Head: head, Rows: documents(a.Visits.All())}
+}
+
+// visit is a row as it is told.
+func (q *Attribution) visit(r *visit, o AnswerOptions) Visit {
+	v := Visit{
+		Time: o.time(r.at), Visitor: q.names.of(r.visitor), Route: q.names.of(r.route), Host: q.names.of(r.host), Path: q.names.of(r.path),
+		Codes: codesOf(q.names.of(r.codes), q.params), Outcome: q.names.of(r.outcome), Status: int(r.status), Object: q.names.of(r.object),
+	}
+	if r.served {
+		v.compare(q.originOf(r.object), v.Outcome == outcomeFill)
+	}
+	return v
+}
+
+// maxOrigins are held: the next rows are of the same objects, nearly always.
+const maxOrigins = 4096
+
+func (q *Attribution) originOf(object text) *origin {
+	from := q.origins[object]
+	if from == nil {
+		if len(q.origins) >= maxOrigins {
+			clear(q.origins)
+		}
+		from = q.origin(object)
+		q.origins[object] = from
+	}
+	return from
+}
+
 // origin is what an object's fill was made with.
-func (q *Attribution) origin(id interned, o AnswerOptions) *origin {
+func (q *Attribution) origin(id text) *origin {
 	from := new(origin)
 	l := q.lives.objects[id]
 	if l == nil {
 		return from
 	}
 	if l.stored != nil {
-		from.fill = codesOf(l.stored.url, q.params)
+		from.fill = codesOf(q.names.of(l.stored.url), q.params)
 	}
-	if c, _ := q.lives.causedBy(id.Value(), l); c != nil {
-		from.filler, from.by, from.known = codesOf(c.url, q.params), c.visitor.Value(), true
+	if c, _ := q.lives.causedBy(q.names.of(id), l); c != nil {
+		from.filler, from.by, from.known = codesOf(q.names.of(c.url), q.params), q.names.of(c.visitor), true
 	}
 	return from
 }
 
 // compare holds the codes of a visit against those with which its object was made.
 func (v *Visit) compare(from *origin, caused bool) {
-	v.FillCodes, v.FilledBy, v.FillerCodes = from.fill, from.by, from.filler
+	v.FillCodes, v.FilledBy, v.FillerCodes, v.unknown = from.fill, from.by, from.filler, !from.known
 	v.Other = !caused && from.known && !v.Codes.equal(from.filler)
 	for name, values := range from.fill {
 		if !slices.Equal(values, v.Codes[name]) {
 			v.Contradicted = true
 		}
 	}
-}
-
-// names of all parameters that codes have.
-func (a *AttributionAnswer) fillParams() (fill, filler []string) {
-	inFill, inFiller := make(map[string]bool), make(map[string]bool)
-	for i := range a.Visits {
-		for name := range maps.Keys(a.Visits[i].FillCodes) {
-			inFill[name] = true
-		}
-		for name := range maps.Keys(a.Visits[i].FillerCodes) {
-			inFiller[name] = true
-		}
-	}
-	return sortedKeys(inFill), sortedKeys(inFiller)
 }

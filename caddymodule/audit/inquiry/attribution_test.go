@@ -28,13 +28,13 @@ func TestAttribution(t *testing.T) {
 	if a.Requests != 4 || a.Visitors != 5 || a.Codes != 4 || a.FromObject != 3 || a.Others != 2 || a.Uncoded != 1 || a.Unknown != 0 || a.Contradicted != 0 {
 		t.Errorf("%+v", a)
 	}
-	if v := a.Visits[1]; !v.Other || v.FilledBy != "aaaa-1" || v.FillerCodes.String() != "ref=A1" || v.Codes.String() != "ref=B2" || v.Host != "shop.example" || v.Path != "/lp" {
+	if v := a.Visits.At(1); !v.Other || v.FilledBy != "aaaa-1" || v.FillerCodes.String() != "ref=A1" || v.Codes.String() != "ref=B2" || v.Host != "shop.example" || v.Path != "/lp" {
 		t.Errorf("%+v", v)
 	}
-	if v := a.Visits[3]; !v.Other || v.Visitor != "aaaa-4" || v.Codes != nil {
+	if v := a.Visits.At(3); !v.Other || v.Visitor != "aaaa-4" || v.Codes != nil {
 		t.Errorf("%+v", v)
 	}
-	if v := a.Visits[4]; v.Host != "shop.example" || v.Object != "" || strings.Join(v.Codes["ref"], "|") != "C 3|D4" {
+	if v := a.Visits.At(4); v.Host != "shop.example" || v.Object != "" || strings.Join(v.Codes["ref"], "|") != "C 3|D4" {
 		t.Errorf("%+v", v)
 	}
 	var csv bytes.Buffer
@@ -61,7 +61,7 @@ func TestAttributionLooksBeyondTheWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Requests != 1 || a.Others != 1 || a.Visits[0].FilledBy != "aaaa-1" {
+	if a.Requests != 1 || a.Others != 1 || a.Visits.At(0).FilledBy != "aaaa-1" {
 		t.Errorf("%+v", a)
 	}
 }
@@ -84,8 +84,8 @@ func TestAttributionParams(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if len(a.Visits) == 1 {
-			got = a.Visits[0].Codes.String()
+		if a.Visits.Len() == 1 {
+			got = a.Visits.At(0).Codes.String()
 		}
 		if got != test.want {
 			t.Errorf("%q: %q, not %q", test.params, got, test.want)
@@ -107,7 +107,7 @@ func TestAttributionContradicted(t *testing.T) {
 	if err := a.Text(&text, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if a.Contradicted != 1 || !a.Visits[0].Contradicted || !strings.Contains(text.String(), "must never happen") {
+	if a.Contradicted != 1 || !a.Visits.At(0).Contradicted || !strings.Contains(text.String(), "must never happen") {
 		t.Errorf("%+v\n%s", a, &text)
 	}
 }

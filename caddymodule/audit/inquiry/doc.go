@@ -2,7 +2,7 @@
 // not, why, who was served what.
 //
 // A question is a value with three steps. Add takes note of one record. Merge adds what
-// another worker has read, for each worker of a scan has a question of its own: an
+// another worker has read, for each worker of a scan has a question of its own, forked: an
 // answer depends neither on the order of the records nor on who read which. Answer (or
 // a name that says more) is called once, at the end; the question must not be used
 // after that. Questions are not safe for concurrent use.

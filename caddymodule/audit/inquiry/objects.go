@@ -28,7 +28,8 @@ type Objects struct {
 	options  ObjectsOptions
 	lives    lives
 	coverage coverage
-	use      map[interned]*use
+	names    *textTable
+	use      map[text]*use
 }
 
 // use is how an object was used in the window.
@@ -36,18 +37,20 @@ type use struct {
 	stored      bool // in the window
 	serves      int
 	first, last int64 // Unix nanoseconds
-	url         string
+	url         text  // one of those that it was served for, as an example: always the same one
 	size        int64
-	visitors    map[interned]struct{}
+	visitors    map[text]struct{}
 }
 
 // NewObjects returns the question.
-func NewObjects(o ObjectsOptions) *Objects {
-	return &Objects{options: o, lives: newLives(o.Room), coverage: newCoverage(), use: make(map[interned]*use)}
+func NewObjects(o ObjectsOptions) *Objects { return newObjects(o, newTextTable()) }
+
+func newObjects(o ObjectsOptions, names *textTable) *Objects {
+	return &Objects{options: o, lives: newLives(o.Room, names), coverage: newCoverage(), names: names, use: make(map[text]*use)}
 }
 
 // Fork returns the same question with nothing read, for another worker.
-func (q *Objects) Fork() *Objects { return NewObjects(q.options) }
+func (q *Objects) Fork() *Objects { return newObjects(q.options, q.names) }
 
 // Add takes note of a record. Records may come in any order.
 func (q *Objects) Add(e *reading.Entry) {
@@ -64,10 +67,10 @@ func (q *Objects) Add(e *reading.Entry) {
 		!within(e, q.options.Since, q.options.Until, q.options.Keep) || q.lives.object(e) == nil {
 		return
 	}
-	id := intern(e.Object)
+	id := q.names.keep(e.Object)
 	u := q.use[id]
 	if u == nil {
-		u = &use{visitors: make(map[interned]struct{})}
+		u = &use{visitors: make(map[text]struct{})}
 		q.use[id] = u
 	}
 	if e.Event == audit.EventStore {
@@ -76,29 +79,30 @@ func (q *Objects) Add(e *reading.Entry) {
 	}
 	q.coverage.count(e)
 	at := e.Time.UnixNano()
-	u.served(1, at, at, e.URL, e.Size)
+	if u.serves == 0 || e.URL < q.names.of(u.url) {
+		u.url = q.names.keep(e.URL)
+	}
+	u.served(1, at, at, e.Size)
 	if e.Visitor == "" {
 		return
 	}
-	visitor := intern(e.Visitor)
-	if _, known := u.visitors[visitor]; !known && q.options.Room.take() {
+	visitor := q.names.keep(e.Visitor)
+	if _, known := u.visitors[visitor]; !known && q.options.Room.take(1) {
 		u.visitors[visitor] = struct{}{}
 	}
 }
 
-// served counts serves. Of their URLs one is kept as an example, always the same one.
-func (u *use) served(n int, first, last int64, url string, size int64) {
+// served counts serves.
+func (u *use) served(n int, first, last, size int64) {
 	if u.serves == 0 || first < u.first {
 		u.first = first
-	}
-	if u.serves == 0 || url < u.url {
-		u.url = url
 	}
 	u.last, u.size = max(u.last, last), max(u.size, size)
 	u.serves += n
 }
 
-// Merge adds what another worker has read.
+// Merge adds what another worker has read, with a question that was forked from this one
+// or that this one was forked from.
 func (q *Objects) Merge(other *Objects) {
 	q.lives.merge(&other.lives)
 	q.coverage.merge(&other.coverage)
@@ -110,7 +114,10 @@ func (q *Objects) Merge(other *Objects) {
 		}
 		ours.stored = ours.stored || theirs.stored
 		if theirs.serves > 0 {
-			ours.served(theirs.serves, theirs.first, theirs.last, theirs.url, theirs.size)
+			if ours.serves == 0 || q.names.compare(theirs.url, ours.url) < 0 {
+				ours.url = theirs.url
+			}
+			ours.served(theirs.serves, theirs.first, theirs.last, theirs.size)
 		}
 		for visitor := range theirs.visitors {
 			ours.visitors[visitor] = struct{}{}
@@ -173,14 +180,14 @@ func (q *Objects) Answer(o AnswerOptions) (*ObjectsAnswer, error) {
 	return a, nil
 }
 
-func (q *Objects) object(id interned, u *use, successors map[interned][]successor, o AnswerOptions) ObjectUsed {
+func (q *Objects) object(id text, u *use, successors map[text][]successor, o AnswerOptions) ObjectUsed {
 	l := q.lives.objects[id]
 	object := ObjectUsed{
-		Object: id.Value(), Route: l.route.Value(), Key: l.key.Value(), URL: u.url, Size: u.size,
+		Object: q.names.of(id), Route: q.names.of(l.route), Key: q.names.of(l.key), URL: q.names.of(u.url), Size: u.size,
 		Serves: u.serves, Visitors: len(u.visitors),
 	}
 	if l.stored != nil {
-		object.URL, object.Size = l.stored.url, l.stored.size
+		object.URL, object.Size = q.names.of(l.stored.url), l.stored.size
 	}
 	at := filled(object.Object)
 	if at == 0 && l.stored != nil {
@@ -207,57 +214,11 @@ func (q *Objects) object(id interned, u *use, successors map[interned][]successo
 	return object
 }
 
-// Text writes the answer for people.
-func (a *ObjectsAnswer) Text(w io.Writer, o TextOptions) error {
-	p := &page{w: w, o: o}
-	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
-	p.line("%s, served %s", p.strong(counted(len(a.Objects), "object", "objects")), counted(a.Serves, "time", "times"))
-	p.notes(a.Notes)
-	if len(a.Objects) == 0 {
-		return p.err
-	}
-	p.line("")
-	table := show.Table{Columns: []show.Column{
-		{Title: "serves", Align: show.Right}, {Title: "visitors", Align: show.Right}, {Title: "object"}, {Title: "route", Flexible: true},
-		{Title: "fetched"}, {Title: "last served"}, {Title: "size", Align: show.Right}, {Title: "then"}, {Title: "page", Flexible: true},
-	}}
-	shown := a.Objects
-	if o.Limit > 0 && len(shown) > o.Limit {
-		shown = shown[:o.Limit]
-	}
-	for i := range shown {
-		object := &shown[i]
-		then, color := object.State, turnColor(object.State)
-		if object.Ended != nil {
-			then += " " + show.Clock(*object.Ended, o.Location)
-		}
-		table.Row(show.Text(show.Count(int64(object.Serves))), show.Text(show.Count(int64(object.Visitors))), show.Colored(show.Info, object.Object),
-			show.Text(orDash(object.Route)), show.Text(when(object.Fetched, o)), show.Text(lastServed(object, o)), show.Text(show.Bytes(object.Size)),
-			show.Colored(color, then), show.Colored(show.Dim, object.URL))
-	}
-	p.table(&table)
-	if more := len(a.Objects) - len(shown); more > 0 {
-		p.dim("%s; --limit 0 shows all", counted(more, "more object", "more objects"))
-	}
-	if id, ok := shellWord(shown[0].Object); ok && shown[0].Serves > 0 {
-		p.next([]string{"cacheward audit served --object " + id})
-	}
-	return p.err
-}
-
-func when(t *time.Time, o TextOptions) string {
-	if t == nil {
-		return "–"
-	}
-	return show.Time(*t, o.Location)
-}
-
-// lastServed is the time of day, if it was on the day of the fetch.
-func lastServed(object *ObjectUsed, o TextOptions) string {
-	if object.Last == nil || object.Fetched == nil || object.Last.Sub(*object.Fetched) >= 24*time.Hour {
-		return when(object.Last, o)
-	}
-	return show.Clock(*object.Last, o.Location)
+// Document is the answer as JSON, of which the rows are made one after another.
+func (a *ObjectsAnswer) Document() show.Document {
+	head := *a
+	head.Objects = []ObjectUsed{}
+	return show.Document{Head: head, Rows: documents(slices.Values(a.Objects))}
 }
 
 // CSV writes one line for each object.

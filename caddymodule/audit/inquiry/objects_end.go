@@ -53,10 +53,10 @@ func (t Turn) final() bool {
 }
 
 // turns is what became of an object, in the order of time. lives has been sorted.
-func (l *lives) turns(id string, o *life, pageURL string, successors map[interned][]successor) []Turn {
+func (l *lives) turns(id string, o *life, pageURL string, successors map[text][]successor) []Turn {
 	var turns []Turn
 	add := func(h *happening, what string, perhaps bool) {
-		turns = append(turns, Turn{Time: time.Unix(0, h.at), What: what, Why: h.why, By: h.by, Scope: h.scope, Perhaps: perhaps})
+		turns = append(turns, Turn{Time: time.Unix(0, h.at), What: what, Why: l.names.of(h.why), By: l.names.of(h.by), Scope: l.names.of(h.scope), Perhaps: perhaps})
 	}
 	began := filled(id)
 	if began == 0 && o.stored != nil {
@@ -68,7 +68,7 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[interne
 		gone = min(gone, h.at)
 	}
 	for i := range o.happenings {
-		switch h := &o.happenings[i]; h.event {
+		switch h := &o.happenings[i]; l.event(h) {
 		case audit.EventExpire:
 			end(h, Expired)
 		case audit.EventEvict:
@@ -85,25 +85,26 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[interne
 		switch {
 		case o.stored == nil && h.at-began < int64(causeReach):
 			add(h, Refused, false)
-		case h.event == audit.EventDiverge:
+		case l.event(h) == audit.EventDiverge:
 			add(h, Diverged, false)
 		}
 	}
+	route, key := l.names.of(o.route), l.names.of(o.key)
 	for i := sort.Search(len(l.switches), func(i int) bool { return l.switches[i].at >= began }); i < len(l.switches); i++ {
 		h := &l.switches[i]
 		if h.at > gone {
 			break
 		}
-		covered, perhaps := covers(h.scope, o, pageURL)
+		covered, perhaps := covers(l.names.of(h.scope), route, key, pageURL)
 		if !covered && !perhaps {
 			continue
 		}
-		switch {
-		case h.event == audit.EventTrip:
+		switch event := l.event(h); {
+		case event == audit.EventTrip:
 			add(h, Tripped, !covered)
-		case h.event == audit.EventReset && h.drops: // with --keep, nothing is
+		case event == audit.EventReset && h.drops: // with --keep, nothing is
 			add(h, Dropped, !covered)
-		case h.event == audit.EventReset:
+		case event == audit.EventReset:
 			add(h, Reset, !covered)
 		case h.soft:
 			add(h, Softened, !covered)
@@ -116,7 +117,7 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[interne
 		after := sort.Search(len(later), func(i int) bool { return later[i].at > o.stored.at })
 		if after < len(later) {
 			next := later[after]
-			turns = append(turns, Turn{Time: time.Unix(0, next.at), What: Replaced, Scope: "by object " + next.id.Value(), Perhaps: true})
+			turns = append(turns, Turn{Time: time.Unix(0, next.at), What: Replaced, Scope: "by object " + l.names.of(next.id), Perhaps: true})
 		}
 	}
 	slices.SortStableFunc(turns, func(a, b Turn) int {
@@ -124,6 +125,8 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[interne
 	})
 	return untilGone(turns)
 }
+
+func (l *lives) event(h *happening) audit.Event { return audit.Event(l.names.of(h.event)) }
 
 // untilGone leaves out what happened to an object's key and route when it was gone,
 // save divergences: those tell of the page.
@@ -160,20 +163,20 @@ func stateOf(o *life, turns []Turn) string {
 // successor is an object that was stored under a key.
 type successor struct {
 	at int64
-	id interned
+	id text
 }
 
 // successors are the objects of each key, in the order in which they were stored.
-func (l *lives) successors() map[interned][]successor {
-	of := make(map[interned][]successor)
+func (l *lives) successors() map[text][]successor {
+	of := make(map[text][]successor)
 	for id, o := range l.objects {
-		if o.stored != nil && o.key.Value() != "" {
+		if o.stored != nil && o.key != 0 {
 			of[o.key] = append(of[o.key], successor{o.stored.at, id})
 		}
 	}
 	for _, s := range of {
 		slices.SortFunc(s, func(a, b successor) int {
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id.Value(), b.id.Value()))
+			return cmp.Or(cmp.Compare(a.at, b.at), l.names.compare(a.id, b.id))
 		})
 	}
 	return of
@@ -181,16 +184,16 @@ func (l *lives) successors() map[interned][]successor {
 
 // covers says whether what an operator named takes in an object. perhaps: it cannot be
 // told from records.
-func covers(scope string, o *life, pageURL string) (covered, perhaps bool) {
+func covers(scope, route, key, pageURL string) (covered, perhaps bool) {
 	if scope == "everything" || scope == "all" || scope == "" {
 		return true, false
 	}
 	kind, named, _ := strings.Cut(scope, " ")
 	switch kind {
 	case "route":
-		return named == o.route.Value(), false
+		return named == route, false
 	case "key":
-		return o.key.Value() != "" && shortKey(named) == o.key.Value(), false
+		return key != "" && shortKey(named) == key, false
 	case "url":
 		if pageURL == "" {
 			return false, true

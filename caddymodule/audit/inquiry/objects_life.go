@@ -18,15 +18,16 @@ import (
 // came to be and what became of it.
 type lives struct {
 	room     *Room
-	objects  map[interned]*life
-	keys     map[interned][]happening // by key: divergences and refusals
-	causes   map[interned][]cause     // by key: requests beside which a fill went out
-	switches []happening              // purges, trips and resets
+	names    *textTable
+	objects  map[text]*life
+	keys     map[text][]happening // by key: divergences and refusals
+	causes   map[text][]cause     // by key: requests beside which a fill went out
+	switches []happening          // purges, trips and resets
 }
 
 // life is that of one object.
 type life struct {
-	key, route interned // empty where no record tells
+	key, route text // empty where no record tells
 	stored     *stored
 	filler     *cause      // who was given the fill itself
 	happenings []happening // expire, evict, withdraw, refresh
@@ -34,41 +35,41 @@ type life struct {
 
 // stored is what the record of the admission says.
 type stored struct {
-	at       int64 // Unix nanoseconds
-	url      string
-	status   int
-	size     int64
-	originMS float64
-	reasons  string
-	findings int
+	at           int64 // Unix nanoseconds
+	size         int64
+	originMS     float64
+	url, reasons text
+	status       int32
+	findings     int32
 }
 
 // happening is a record that bears on objects.
 type happening struct {
-	at    int64 // Unix nanoseconds
-	event audit.Event
-	why   string // reasons, a class, or what an operator wrote
-	by    string
-	scope string
-	soft  bool
-	drops bool    // objects were dropped
+	at    int64   // Unix nanoseconds
 	age   float64 // seconds
+	event text
+	why   text // reasons, a class, or what an operator wrote
+	by    text
+	scope text
+	soft  bool
+	drops bool // objects were dropped
 }
 
 // cause is a request that caused a fill, which it was given, or that was given the
 // origin's own answer while a fill for its key went out beside it.
 type cause struct {
 	began, at int64
-	visitor   interned
-	url       string
+	visitor   text
+	url       text
 }
 
-func newLives(room *Room) lives {
+func newLives(room *Room, names *textTable) lives {
 	return lives{
 		room:    room,
-		objects: make(map[interned]*life),
-		keys:    make(map[interned][]happening),
-		causes:  make(map[interned][]cause),
+		names:   names,
+		objects: make(map[text]*life),
+		keys:    make(map[text][]happening),
+		causes:  make(map[text][]cause),
 	}
 }
 
@@ -84,104 +85,99 @@ func (l *lives) add(e *reading.Entry) {
 			return
 		}
 		s := &stored{
-			at: e.Time.UnixNano(), url: e.URL, status: e.Status, size: e.Size,
-			originMS: e.Origin, reasons: strings.Join(e.Reasons, ", "), findings: len(e.Findings),
+			at: e.Time.UnixNano(), url: l.names.keep(e.URL), status: narrow(e.Status), size: e.Size,
+			originMS: e.Origin, reasons: l.names.keep(strings.Join(e.Reasons, ", ")), findings: narrow(len(e.Findings)),
 		}
-		if o.stored == nil || s.compare(o.stored) < 0 {
-			o.stored = s
-		}
+		l.storedAs(o, s)
 	case audit.EventExpire, audit.EventEvict, audit.EventWithdraw, audit.EventRefresh:
-		if e.Object == "" || !l.room.take() {
+		if e.Object == "" || !l.room.take(1) {
 			return
 		}
 		if o := l.object(e); o != nil {
-			o.happenings = append(o.happenings, happeningOf(e))
+			o.happenings = append(o.happenings, l.happening(e))
 		}
 	case audit.EventDiverge, audit.EventRefuse:
-		if e.Key != "" && l.room.take() {
-			k := intern(e.Key)
-			l.keys[k] = append(l.keys[k], happeningOf(e))
+		if e.Key != "" && l.room.take(1) {
+			k := l.names.keep(e.Key)
+			l.keys[k] = append(l.keys[k], l.happening(e))
 		}
 	case audit.EventPurge, audit.EventTrip, audit.EventReset:
-		if l.room.take() {
-			l.switches = append(l.switches, happeningOf(e))
+		if l.room.take(1) {
+			l.switches = append(l.switches, l.happening(e))
 		}
 	case audit.EventBypass:
-		if e.Outcome == outcomeFill && e.Key != "" && l.room.take() {
-			k := intern(e.Key)
-			l.causes[k] = append(l.causes[k], causeOf(e))
+		if e.Outcome == outcomeFill && e.Key != "" && l.room.take(1) {
+			k := l.names.keep(e.Key)
+			l.causes[k] = append(l.causes[k], l.cause(e))
 		}
 	case audit.EventServe:
 		if e.Outcome != outcomeFill || e.Object == "" {
 			return
 		}
 		if o := l.object(e); o != nil {
-			c := causeOf(e)
-			o.filledFor(&c)
+			c := l.cause(e)
+			l.filledFor(o, &c)
 		}
 	}
 }
 
-func causeOf(e *reading.Entry) cause {
+func (l *lives) cause(e *reading.Entry) cause {
 	at := e.Time.UnixNano()
 	return cause{
 		began: at - int64(e.Duration*float64(time.Millisecond)), at: at,
-		visitor: intern(e.Visitor), url: e.URL,
+		visitor: l.names.keep(e.Visitor), url: l.names.keep(e.URL),
 	}
 }
 
 // filledFor takes note of who was given the fill: of several, the earliest.
-func (o *life) filledFor(c *cause) {
-	if c != nil && (o.filler == nil || c.compare(*o.filler) < 0) {
+func (l *lives) filledFor(o *life, c *cause) {
+	if c != nil && (o.filler == nil || l.compareCauses(*c, *o.filler) < 0) {
 		o.filler = c
+	}
+}
+
+// storedAs takes note of an admission: of several, the earliest.
+func (l *lives) storedAs(o *life, s *stored) {
+	if s != nil && (o.stored == nil || l.compareStored(s, o.stored) < 0) {
+		o.stored = s
 	}
 }
 
 // object is the life of the record's object, or nil if there is no room for it.
 func (l *lives) object(e *reading.Entry) *life {
-	id := intern(e.Object)
+	id := l.names.keep(e.Object)
 	o := l.objects[id]
 	if o == nil {
-		if !l.room.take() {
+		if !l.room.take(objectRows) {
 			return nil
 		}
-		o = &life{key: intern(""), route: intern("")}
+		o = new(life)
 		l.objects[id] = o
 	}
-	o.place(intern(e.Key), intern(e.Route))
+	l.place(o, l.names.keep(e.Key), l.names.keep(e.Route))
 	return o
 }
 
 // place takes note of where the object is. All records of an object say the same; if
 // some do not, it must not matter which of them was read first.
-func (o *life) place(key, route interned) {
-	o.key, o.route = least(o.key, key), least(o.route, route)
+func (l *lives) place(o *life, key, route text) {
+	o.key, o.route = l.names.least(o.key, key), l.names.least(o.route, route)
 }
 
-// least is the smaller of two strings, of which empty ones do not count.
-func least(a, b interned) interned {
-	switch {
-	case a == b, b.Value() == "":
-		return a
-	case a.Value() == "" || b.Value() < a.Value():
-		return b
-	}
-	return a
-}
-
-func happeningOf(e *reading.Entry) happening {
+func (l *lives) happening(e *reading.Entry) happening {
 	h := happening{
-		at: e.Time.UnixNano(), event: e.Event, by: e.By, scope: e.Scope,
+		at: e.Time.UnixNano(), event: l.names.keep(string(e.Event)), by: l.names.keep(e.By), scope: l.names.keep(e.Scope),
 		soft: e.Soft, drops: e.Removed > 0, age: e.Age,
 	}
+	why := e.Why
 	switch {
-	case e.Why != "":
-		h.why = e.Why
+	case why != "":
 	case e.Event == audit.EventDiverge && e.Divergence != nil && e.Divergence.Class != "":
-		h.why = e.Divergence.Class
+		why = e.Divergence.Class
 	default:
-		h.why = strings.Join(e.Reasons, ", ")
+		why = strings.Join(e.Reasons, ", ")
 	}
+	h.why = l.names.keep(why)
 	return h
 }
 
@@ -192,11 +188,9 @@ func (l *lives) merge(other *lives) {
 			l.objects[id] = theirs
 			continue
 		}
-		ours.place(theirs.key, theirs.route)
-		if theirs.stored != nil && (ours.stored == nil || theirs.stored.compare(ours.stored) < 0) {
-			ours.stored = theirs.stored
-		}
-		ours.filledFor(theirs.filler)
+		l.place(ours, theirs.key, theirs.route)
+		l.storedAs(ours, theirs.stored)
+		l.filledFor(ours, theirs.filler)
 		ours.happenings = append(ours.happenings, theirs.happenings...)
 	}
 	for key, theirs := range other.keys {
@@ -211,32 +205,37 @@ func (l *lives) merge(other *lives) {
 // sort puts what was read in any order into one that follows from the records.
 func (l *lives) sort() {
 	for _, o := range l.objects {
-		slices.SortFunc(o.happenings, happening.compare)
+		slices.SortFunc(o.happenings, l.compareHappenings)
 	}
 	for _, of := range l.keys {
-		slices.SortFunc(of, happening.compare)
+		slices.SortFunc(of, l.compareHappenings)
 	}
 	for _, of := range l.causes {
-		slices.SortFunc(of, cause.compare)
+		slices.SortFunc(of, l.compareCauses)
 	}
-	slices.SortFunc(l.switches, happening.compare)
+	slices.SortFunc(l.switches, l.compareHappenings)
 }
 
-func (s *stored) compare(o *stored) int {
-	return cmp.Or(cmp.Compare(s.at, o.at), cmp.Compare(s.url, o.url), cmp.Compare(s.status, o.status),
-		cmp.Compare(s.size, o.size), cmp.Compare(s.originMS, o.originMS), cmp.Compare(s.reasons, o.reasons),
+func (l *lives) compareStored(s, o *stored) int {
+	return cmp.Or(cmp.Compare(s.at, o.at), l.names.compare(s.url, o.url), cmp.Compare(s.status, o.status),
+		cmp.Compare(s.size, o.size), cmp.Compare(s.originMS, o.originMS), l.names.compare(s.reasons, o.reasons),
 		cmp.Compare(s.findings, o.findings))
 }
 
-func (h happening) compare(o happening) int {
-	return cmp.Or(cmp.Compare(h.at, o.at), cmp.Compare(h.event, o.event), cmp.Compare(h.why, o.why),
-		cmp.Compare(h.scope, o.scope), cmp.Compare(h.by, o.by), cmp.Compare(h.age, o.age),
+func (l *lives) compareHappenings(h, o happening) int {
+	if c := cmp.Compare(h.at, o.at); c != 0 {
+		return c
+	}
+	return cmp.Or(l.names.compare(h.event, o.event), l.names.compare(h.why, o.why),
+		l.names.compare(h.scope, o.scope), l.names.compare(h.by, o.by), cmp.Compare(h.age, o.age),
 		cmp.Compare(btoi(h.soft), btoi(o.soft)), cmp.Compare(btoi(h.drops), btoi(o.drops)))
 }
 
-func (c cause) compare(o cause) int {
-	return cmp.Or(cmp.Compare(c.began, o.began), cmp.Compare(c.at, o.at),
-		cmp.Compare(c.visitor.Value(), o.visitor.Value()), cmp.Compare(c.url, o.url))
+func (l *lives) compareCauses(c, o cause) int {
+	if c := cmp.Or(cmp.Compare(c.began, o.began), cmp.Compare(c.at, o.at)); c != 0 {
+		return c
+	}
+	return cmp.Or(l.names.compare(c.visitor, o.visitor), l.names.compare(c.url, o.url))
 }
 
 // filled is when the fill began that made the object, in Unix nanoseconds: its ID says
@@ -262,7 +261,7 @@ const (
 // own: they were given their own answer, and not the fill.
 func (l *lives) causedBy(id string, o *life) (c *cause, own bool) {
 	began := filled(id)
-	if o.filler != nil || o.key.Value() == "" || began == 0 {
+	if o.filler != nil || o.key == 0 || began == 0 {
 		return o.filler, false
 	}
 	all := l.causes[o.key]

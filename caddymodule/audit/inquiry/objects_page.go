@@ -3,6 +3,7 @@ package inquiry
 import (
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -66,6 +67,71 @@ func (p *page) alarm(title string, texts []string) {
 	p.line("")
 }
 
+// said writes a line, broken at blanks where the terminal is narrower.
+func (p *page) said(c show.Color, format string, args ...any) {
+	p.phrases(show.Colored(c, fmt.Sprintf(format, args...)))
+}
+
+// phrases writes a line of them with commas between, broken there rather than within one
+// where the terminal is narrower.
+func (p *page) phrases(phrases ...show.Cell) {
+	var line strings.Builder
+	used := 0
+	for i, phrase := range phrases {
+		lines := []string{phrase.Text}
+		if p.o.Width > 0 {
+			lines = show.Lines(phrase.Text, p.o.Width-1)
+		}
+		for j, text := range lines {
+			comma := ""
+			if i < len(phrases)-1 && j == len(lines)-1 {
+				comma = ","
+			}
+			length := show.Width(show.Safe(text)) + len(comma)
+			switch {
+			case used == 0:
+			case j > 0 || p.o.Width > 0 && used+1+length > p.o.Width:
+				line.WriteByte('\n')
+				used = 0
+			default:
+				line.WriteByte(' ')
+				used++
+			}
+			line.WriteString(p.o.Style.Paint(phrase.Color, text) + comma)
+			used += length
+		}
+	}
+	p.line("%s", line.String())
+}
+
+// clock is a column of times. On a terminal, the day stands above the times of it.
+type clock struct {
+	p   *page
+	day string
+}
+
+// clock is for rows the first of which is at a time.
+func (p *page) clock(first time.Time) *clock { return &clock{p: p, day: show.Day(first, p.o.Location)} }
+
+func (c *clock) title() string {
+	if c.p.o.Width <= 0 {
+		return "time"
+	}
+	return c.day
+}
+
+// cell is a time. If it is on another day than the one before, a row says so.
+func (c *clock) cell(table *show.Table, t time.Time) show.Cell {
+	if c.p.o.Width <= 0 {
+		return show.Text(show.Time(t, c.p.o.Location))
+	}
+	if day := show.Day(t, c.p.o.Location); day != c.day {
+		c.day = day
+		table.Row(show.Colored(show.Strong, day))
+	}
+	return show.Text(show.Clock(t, c.p.o.Location))
+}
+
 func (p *page) notes(notes []string) {
 	for _, note := range notes {
 		p.wrapped("Note: "+note+".", 0)
@@ -105,11 +171,26 @@ func prefixed(prefix string, names []string) []string {
 }
 
 // columns are the values of the named parameters, one text for each. Several values of
-// one parameter are joined by a bar, which no value has that was not encoded.
+// one parameter are joined by a bar; one that is in a value itself stands as %7C.
 func (c Codes) columns(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = strings.Join(c[name], "|")
+		values := make([]string, len(c[name]))
+		for j, value := range c[name] {
+			values[j] = strings.ReplaceAll(value, "|", "%7C")
+		}
+		out[i] = strings.Join(values, "|")
 	}
 	return out
+}
+
+// documents are rows as JSON.
+func documents[T any](rows iter.Seq[T]) iter.Seq[show.Document] {
+	return func(yield func(show.Document) bool) {
+		for row := range rows {
+			if !yield(show.Document{Head: row}) {
+				return
+			}
+		}
+	}
 }

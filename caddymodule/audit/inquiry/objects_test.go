@@ -117,6 +117,7 @@ func check[Q answerer[Q]](t *rapid.T, entries []*reading.Entry, seed uint64, wor
 type texter interface {
 	Text(w io.Writer, o TextOptions) error
 	CSV(w io.Writer) error
+	Document() show.Document
 }
 
 func told[Q any](t *rapid.T, q Q, answer func(Q) (any, error)) string {
@@ -127,6 +128,14 @@ func told[Q any](t *rapid.T, q Q, answer func(Q) (any, error)) string {
 	var b bytes.Buffer
 	if err := show.JSON(&b, a); err != nil {
 		t.Fatal(err)
+	}
+	whole := b.String()
+	b.Reset()
+	if err := a.(texter).Document().Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != whole {
+		t.Fatalf("row by row\n%s\nwas expected to be\n%s", &b, whole)
 	}
 	if err := a.(texter).Text(&b, TextOptions{}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 // ReasonsAnswer is the answer to [Reasons].
 type ReasonsAnswer struct {
+	Schema int `json:"schema"`
 	// Question is refusals, bypasses or divergences.
 	Question string `json:"question"`
 	// From and To are the times of the first and the last record that counts.
@@ -66,6 +67,7 @@ const maxPlaces = 20
 // Answer ends the question.
 func (r *Reasons) Answer() *ReasonsAnswer {
 	a := &ReasonsAnswer{
+		Schema:   AnswerSchema,
 		Question: [...]string{askRefusals: "refusals", askBypasses: "bypasses", askDivergences: "divergences"}[r.ask],
 		Total:    whole(r.total), Silent: r.silent, Groups: []ReasonGroup{},
 		PlacesEstimated: r.places.estimated(), PlacesLow: whole(r.places.low),

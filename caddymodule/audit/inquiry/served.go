@@ -2,7 +2,6 @@ package inquiry
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
@@ -35,20 +34,21 @@ type Served struct {
 	selection *selection
 	lives     lives
 	coverage  coverage
-	rows      []serving
-	selected  map[interned]bool // objects that a record names as asked for
-	own       int               // requests for what was asked about that were given their own answer
+	names     *textTable
+	rows      rows[serving]
+	selected  map[text]bool // objects that a record names as asked for
+	own       int           // requests for what was asked about that were given their own answer
 }
 
 // serving is a visitor being served an object.
 type serving struct {
 	at      int64 // Unix nanoseconds, of the end of the request
-	object  interned
-	visitor interned
-	outcome interned
-	url     string
-	status  int
 	age     float64
+	object  text
+	visitor text
+	outcome text
+	url     text
+	status  int32
 }
 
 // NewServed returns the question. It fails if what was asked for cannot be any object.
@@ -57,15 +57,18 @@ func NewServed(o ServedOptions) (*Served, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newServed(o, selection), nil
+	return newServed(o, selection, newTextTable()), nil
 }
 
-func newServed(o ServedOptions, s *selection) *Served {
-	return &Served{options: o, selection: s, lives: newLives(o.Room), coverage: newCoverage(), selected: make(map[interned]bool)}
+func newServed(o ServedOptions, s *selection, names *textTable) *Served {
+	return &Served{
+		options: o, selection: s, lives: newLives(o.Room, names), coverage: newCoverage(),
+		names: names, selected: make(map[text]bool),
+	}
 }
 
 // Fork returns the same question with nothing read, for another worker.
-func (s *Served) Fork() *Served { return newServed(s.options, s.selection) }
+func (s *Served) Fork() *Served { return newServed(s.options, s.selection, s.names) }
 
 // Add takes note of a record. Records may come in any order.
 func (s *Served) Add(e *reading.Entry) {
@@ -89,32 +92,33 @@ func (s *Served) Add(e *reading.Entry) {
 		switch {
 		case !named:
 		case e.Object != "" && !s.selection.all():
-			s.selected[intern(e.Object)] = true
+			s.selected[s.names.keep(e.Object)] = true
 		case e.Event == audit.EventBypass:
 			s.own++
 		}
 		return
 	}
-	if !s.options.Room.take() {
+	if !s.options.Room.take(1) {
 		return
 	}
 	// For the key and the route, should there be no record of the admission.
 	s.lives.object(e)
 	if named {
-		s.selected[intern(e.Object)] = true
+		s.selected[s.names.keep(e.Object)] = true
 	}
 	s.coverage.count(e)
-	s.rows = append(s.rows, serving{
-		at: e.Time.UnixNano(), object: intern(e.Object), visitor: intern(e.Visitor), outcome: intern(e.Outcome),
-		url: e.URL, status: e.Status, age: e.Age,
+	s.rows.add(serving{
+		at: e.Time.UnixNano(), object: s.names.keep(e.Object), visitor: s.names.keep(e.Visitor), outcome: s.names.keep(e.Outcome),
+		url: s.names.keep(e.URL), status: narrow(e.Status), age: e.Age,
 	})
 }
 
-// Merge adds what another worker has read.
+// Merge adds what another worker has read, with a question that was forked from this one
+// or that this one was forked from.
 func (s *Served) Merge(other *Served) {
 	s.lives.merge(&other.lives)
 	s.coverage.merge(&other.coverage)
-	s.rows = append(s.rows, other.rows...)
+	s.rows.merge(&other.rows)
 	for id := range other.selected {
 		s.selected[id] = true
 	}
@@ -129,15 +133,11 @@ func within(e *reading.Entry, since, until time.Time, keep func(*reading.Entry) 
 	return keep == nil || keep(e)
 }
 
-func (r *serving) compare(o *serving) int {
-	return cmp.Or(cmp.Compare(r.at, o.at), compareInterned(r.visitor, o.visitor), cmp.Compare(r.url, o.url),
-		compareInterned(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age),
-		compareInterned(r.object, o.object))
-}
-
-func compareInterned(a, b interned) int {
-	if a == b {
-		return 0
+// compare puts the rows of an object together, and in the order of time.
+func (s *Served) compare(r, o *serving) int {
+	if c := cmp.Or(cmp.Compare(r.object, o.object), cmp.Compare(r.at, o.at)); c != 0 {
+		return c
 	}
-	return strings.Compare(a.Value(), b.Value())
+	return cmp.Or(s.names.compare(r.visitor, o.visitor), s.names.compare(r.url, o.url),
+		s.names.compare(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age))
 }

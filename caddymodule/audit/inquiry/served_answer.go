@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit/show"
 )
 
 // AnswerSchema is the version of the answers' JSON format. It changes when a member
@@ -45,7 +47,9 @@ type ServedAnswer struct {
 	// answer to their own request, and no object.
 	OwnAnswers int `json:"own_answers"`
 	// Objects, the oldest first.
-	Objects []ServedObject `json:"objects"`
+	Objects List[ServedObject] `json:"objects"`
+
+	unknown int // of how many no admission is on record
 }
 
 // ServedObject is one object and those who were served it.
@@ -68,7 +72,7 @@ type ServedObject struct {
 	First    *time.Time `json:"first,omitempty"`
 	Last     *time.Time `json:"last,omitempty"`
 	// Served are all of them, the earliest first.
-	Served []ServedTo `json:"served"`
+	Served List[ServedTo] `json:"served"`
 }
 
 // Stored is the admission of an object.
@@ -115,72 +119,110 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 		return nil, err
 	}
 	s.lives.sort()
-	slices.SortFunc(s.rows, func(a, b serving) int { return a.compare(&b) })
-	// Of its own, or the ID of an object without a record would be lost.
-	byObject := make(map[interned][]serving)
-	for _, row := range s.rows {
-		byObject[row.object] = append(byObject[row.object], row)
-	}
-	a := &ServedAnswer{Schema: AnswerSchema, OwnAnswers: s.own, Objects: []ServedObject{}}
-	successors := s.lives.successors()
-	visitors := make(map[interned]bool)
-	earliest, named := int64(0), false
+	byObject := s.byObject()
+	a := &ServedAnswer{Schema: AnswerSchema, OwnAnswers: s.own}
+	var wanted []servedID
+	visitors := make(map[text]struct{})
 	for id, life := range s.lives.objects {
 		rows := byObject[id]
 		if !s.wants(id, rows) {
 			continue
 		}
-		object := s.object(id, life, rows, successors, o)
-		a.Objects = append(a.Objects, object)
-		a.Serves += object.Serves
-		a.First, a.Last = earlier(a.First, object.First), later(a.Last, object.Last)
-		for i := range rows {
-			visitors[rows[i].visitor] = true
+		name := s.names.of(id)
+		wanted = append(wanted, servedID{filled(name), began(name, life, rows), id})
+		a.Serves += len(rows)
+		a.unknown += btoi(life.stored == nil)
+		if len(rows) > 0 {
+			first, last := o.time(rows[0].at), o.time(rows[len(rows)-1].at)
+			a.First, a.Last = earlier(a.First, &first), later(a.Last, &last)
 		}
-		if began := began(id, life, rows); !named || began < earliest {
-			earliest, named = began, true
+		for i := range rows {
+			visitors[rows[i].visitor] = struct{}{}
 		}
 	}
-	delete(visitors, intern(""))
+	delete(visitors, 0)
 	a.Visitors = len(visitors)
-	slices.SortFunc(a.Objects, func(x, y ServedObject) int {
-		return cmp.Or(compareTimes(x.Filled, y.Filled), cmp.Compare(x.Object, y.Object))
+	slices.SortFunc(wanted, func(x, y servedID) int {
+		return cmp.Or(cmp.Compare(x.filled, y.filled), s.names.compare(x.id, y.id))
 	})
+	successors := s.lives.successors()
+	a.Objects = List[ServedObject]{len(wanted), func(i int) ServedObject {
+		id := wanted[i].id
+		return s.object(id, s.lives.objects[id], byObject[id], successors, o)
+	}}
 	since := s.options.Since
-	if named && time.Unix(0, earliest).After(since) {
-		since = time.Unix(0, earliest)
+	if len(wanted) > 0 {
+		earliest := slices.MinFunc(wanted, func(x, y servedID) int { return cmp.Compare(x.began, y.began) }).began
+		if began := time.Unix(0, earliest); began.After(since) {
+			since = began
+		}
 	}
 	a.Incomplete = s.coverage.incomplete(since, s.options.Until, o)
 	a.Notes = s.notes(a)
 	return a, nil
 }
 
+// byObject are the rows of each object, in the order of time.
+func (s *Served) byObject() map[text][]serving {
+	all := s.rows.take()
+	slices.SortFunc(all, func(a, b serving) int { return s.compare(&a, &b) })
+	of := make(map[text][]serving)
+	for start, end := 0, 0; start < len(all); start = end {
+		for end < len(all) && all[end].object == all[start].object {
+			end++
+		}
+		of[all[start].object] = all[start:end]
+	}
+	return of
+}
+
+// servedID is an object that belongs into the answer.
+type servedID struct {
+	filled, began int64 // Unix nanoseconds
+	id            text
+}
+
+// Document is the answer as JSON, of which the rows are made one after another.
+func (a *ServedAnswer) Document() show.Document {
+	head := *a
+	head.Objects = List[ServedObject]{}
+	return show.Document{Head: head, Rows: func(yield func(show.Document) bool) {
+		for object := range a.Objects.All() {
+			rows := documents(object.Served.All())
+			object.Served = List[ServedTo]{}
+			if !yield(show.Document{Head: object, Rows: rows}) {
+				return
+			}
+		}
+	}}
+}
+
 // wants says whether an object belongs into the answer.
-func (s *Served) wants(id interned, rows []serving) bool {
+func (s *Served) wants(id text, rows []serving) bool {
 	if s.selection.all() {
 		return len(rows) > 0
 	}
-	if _, ok := s.selection.objects[id.Value()]; ok {
+	if _, ok := s.selection.objects[s.names.of(id)]; ok {
 		return true
 	}
 	bounded := !s.options.Since.IsZero() || !s.options.Until.IsZero() || s.options.Keep != nil
 	return s.selected[id] && (len(rows) > 0 || !bounded)
 }
 
-func (s *Served) object(id interned, l *life, rows []serving, successors map[interned][]successor, o AnswerOptions) ServedObject {
+func (s *Served) object(id text, l *life, rows []serving, successors map[text][]successor, o AnswerOptions) ServedObject {
 	object := ServedObject{
-		Object: id.Value(), Key: l.key.Value(), Route: l.route.Value(), Serves: len(rows),
-		Served: make([]ServedTo, 0, len(rows)),
+		Object: s.names.of(id), Key: s.names.of(l.key), Route: s.names.of(l.route), Serves: len(rows),
+		Served: List[ServedTo]{len(rows), func(i int) ServedTo { return s.servedTo(&rows[i], o) }},
 	}
 	page := ""
 	if l.stored != nil {
-		page = l.stored.url
+		page = s.names.of(l.stored.url)
 		object.Stored = &Stored{
-			Time: o.time(l.stored.at), URL: page, Status: l.stored.status, Size: l.stored.size,
-			OriginMS: l.stored.originMS, Reasons: l.stored.reasons, Findings: l.stored.findings,
+			Time: o.time(l.stored.at), URL: page, Status: int(l.stored.status), Size: l.stored.size,
+			OriginMS: l.stored.originMS, Reasons: s.names.of(l.stored.reasons), Findings: int(l.stored.findings),
 		}
 	} else if len(rows) > 0 {
-		page = rows[0].url
+		page = s.names.of(rows[0].url)
 	}
 	if at := filled(object.Object); at != 0 {
 		t := o.time(at)
@@ -191,23 +233,27 @@ func (s *Served) object(id interned, l *life, rows []serving, successors map[int
 		object.Turns[i].Time = o.time(object.Turns[i].Time.UnixNano())
 	}
 	object.State = stateOf(l, object.Turns)
-	visitors := make(map[interned]bool)
+	visitors := make(map[text]struct{})
 	for i := range rows {
-		r := &rows[i]
-		if r.visitor.Value() != "" {
-			visitors[r.visitor] = true
+		if rows[i].visitor != 0 {
+			visitors[rows[i].visitor] = struct{}{}
 		}
-		object.Served = append(object.Served, ServedTo{
-			Time: o.time(r.at), Visitor: r.visitor.Value(), URL: r.url, Codes: codesOf(r.url, nil),
-			Outcome: r.outcome.Value(), Status: r.status, Age: r.age,
-		})
 	}
 	object.Visitors = len(visitors)
 	if len(rows) > 0 {
-		object.First, object.Last = &object.Served[0].Time, &object.Served[len(rows)-1].Time
+		first, last := o.time(rows[0].at), o.time(rows[len(rows)-1].at)
+		object.First, object.Last = &first, &last
 	}
 	object.Cause = s.lives.causeIn(object.Object, l, o)
 	return object
+}
+
+func (s *Served) servedTo(r *serving, o AnswerOptions) ServedTo {
+	url := s.names.of(r.url)
+	return ServedTo{
+		Time: o.time(r.at), Visitor: s.names.of(r.visitor), URL: url, Codes: codesOf(url, nil),
+		Outcome: s.names.of(r.outcome), Status: int(r.status), Age: r.age,
+	}
 }
 
 // causeIn is the request that caused the fill of an object, for an answer.
@@ -216,7 +262,8 @@ func (l *lives) causeIn(id string, of *life, o AnswerOptions) *Cause {
 	if c == nil {
 		return nil
 	}
-	return &Cause{Time: o.time(c.at), Visitor: c.visitor.Value(), URL: c.url, Codes: codesOf(c.url, nil), Own: own}
+	url := l.names.of(c.url)
+	return &Cause{Time: o.time(c.at), Visitor: l.names.of(c.visitor), URL: url, Codes: codesOf(url, nil), Own: own}
 }
 
 // notes say how to take the figures.
@@ -225,15 +272,9 @@ func (s *Served) notes(a *ServedAnswer) []string {
 	if a.Serves > 0 {
 		notes = s.coverage.notes()
 	}
-	unknown := 0
-	for i := range a.Objects {
-		if a.Objects[i].Stored == nil {
-			unknown++
-		}
-	}
-	if unknown > 0 {
+	if a.unknown > 0 {
 		notes = append(notes, fmt.Sprintf("of %s, no record of the admission was read: it may be in an older log, or the response was never stored and only streamed to the visitor who caused it",
-			counted(unknown, "object", "objects")))
+			counted(a.unknown, "object", "objects")))
 	}
 	for i := range s.selection.urls {
 		if len(s.selection.urls[i].params) > 0 {
@@ -245,8 +286,8 @@ func (s *Served) notes(a *ServedAnswer) []string {
 }
 
 // began is when an object's fill did, or when it is first heard of.
-func began(id interned, l *life, rows []serving) int64 {
-	at := filled(id.Value())
+func began(id string, l *life, rows []serving) int64 {
+	at := filled(id)
 	if at == 0 && l.stored != nil {
 		at = l.stored.at
 	}

@@ -57,8 +57,8 @@ func TestServed(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a := served(t, test.o, entries...)
 			var ids []string
-			for i := range a.Objects {
-				ids = append(ids, a.Objects[i].Object)
+			for i := range a.Objects.Len() {
+				ids = append(ids, a.Objects.At(i).Object)
 			}
 			if strings.Join(ids, " ") != strings.Join(test.objects, " ") || a.Serves != test.serves {
 				t.Errorf("%q, %d serves", ids, a.Serves)
@@ -66,14 +66,14 @@ func TestServed(t *testing.T) {
 		})
 	}
 	a := served(t, ServedOptions{Objects: []string{leak}}, entries...)
-	object := a.Objects[0]
+	object := a.Objects.At(0)
 	if a.Visitors != 2 || object.Visitors != 2 || !object.Filled.Equal(three) || object.State != Withdrawn {
 		t.Errorf("%+v", object)
 	}
 	if c := object.Cause; c == nil || c.Visitor != "aaaa-1" || c.Own || c.Codes.String() != "ref=A1" {
 		t.Errorf("caused by %+v", object.Cause)
 	}
-	if row := object.Served[2]; row.Visitor != "aaaa-2" || row.Codes.String() != "ref=B2" || !row.Time.Equal(after(3*time.Second)) {
+	if row := object.Served.At(2); row.Visitor != "aaaa-2" || row.Codes.String() != "ref=B2" || !row.Time.Equal(after(3*time.Second)) {
 		t.Errorf("%+v", row)
 	}
 }
@@ -90,7 +90,7 @@ func TestServedCauseOfACorroboratedPage(t *testing.T) {
 	a := served(t, ServedOptions{Objects: []string{id}},
 		own(-time.Minute, 20, "earlier"), own(9*time.Millisecond, 500, "cause"), own(2*time.Second, 5, "later"),
 		storeOf(id, after(time.Second), "/lp"), serveOf(id, after(time.Minute), "aaaa-1", "/lp", "hit"))
-	if c := a.Objects[0].Cause; c == nil || c.Visitor != "cause" || !c.Own {
+	if c := a.Objects.At(0).Cause; c == nil || c.Visitor != "cause" || !c.Own {
 		t.Errorf("%+v", c)
 	}
 }
@@ -145,7 +145,7 @@ func TestServedState(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a := served(t, ServedOptions{Objects: []string{id}},
 				append(test.entries, storeOf(id, after(time.Second), "https://shop.example/lp"))...)
-			if got := a.Objects[0]; got.State != test.state || len(got.Turns) != test.turns {
+			if got := a.Objects.At(0); got.State != test.state || len(got.Turns) != test.turns {
 				t.Errorf("%s, %+v", got.State, got.Turns)
 			}
 		})
@@ -158,7 +158,7 @@ func TestServedNeverStored(t *testing.T) {
 	a := served(t, ServedOptions{Objects: []string{id}},
 		serveOf(id, after(time.Second), "aaaa-1", "/lp", "fill"),
 		&reading.Entry{Time: after(time.Second), Event: audit.EventRefuse, Key: pageKey, Reasons: []string{"state-in-body"}})
-	if got := a.Objects[0]; got.State != Refused || got.Stored != nil || got.Turns[0].Why != "state-in-body" {
+	if got := a.Objects.At(0); got.State != Refused || got.Stored != nil || got.Turns[0].Why != "state-in-body" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -181,7 +181,7 @@ func TestServedFindsURLsAsPeopleWriteThem(t *testing.T) {
 	} {
 		id := objectAt(three, 1)
 		a := served(t, ServedOptions{URLs: []string{test.asked}}, serveOf(id, after(time.Second), "aaaa-1", test.recorded, "hit"))
-		if found := len(a.Objects) == 1; found != test.found {
+		if found := a.Objects.Len() == 1; found != test.found {
 			t.Errorf("%.60s, recorded as %.60s: found %t", test.asked, test.recorded, found)
 		}
 	}

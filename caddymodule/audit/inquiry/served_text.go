@@ -29,24 +29,27 @@ func (a *ServedAnswer) Text(w io.Writer, o TextOptions) error {
 	p := &page{w: w, o: o}
 	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
 	if a.First != nil {
-		p.line("%s, %s to %s, %s", p.strong(counted(len(a.Objects), "object", "objects")+" served"),
-			counted(a.Serves, "time", "times"), p.strong(counted(a.Visitors, "visitor", "visitors")), show.Span(*a.First, *a.Last, o.Location))
+		p.phrases(show.Colored(show.Strong, counted(a.Objects.Len(), "object", "objects")+" served"),
+			show.Colored(show.Strong, counted(a.Serves, "time", "times")+" to "+counted(a.Visitors, "visitor", "visitors")),
+			show.Text(show.Span(*a.First, *a.Last, o.Location)))
 	} else {
-		p.line("%s, served to nobody as far as these records tell", p.strong(counted(len(a.Objects), "object", "objects")))
+		p.phrases(show.Colored(show.Strong, counted(a.Objects.Len(), "object", "objects")),
+			show.Text("served to nobody as far as these records tell"))
 	}
 	if a.OwnAnswers > 0 {
-		p.line("%s for it got the origin's answer to their own request, which nobody shares", counted(a.OwnAnswers, "more request", "more requests"))
+		p.said(show.Plain, "%s for it got the origin's answer to their own request, which nobody shares", counted(a.OwnAnswers, "more request", "more requests"))
 	}
 	p.notes(a.Notes)
-	shown := a.Objects
-	if o.Limit > 0 && len(shown) > o.Limit {
-		shown = shown[:o.Limit]
+	shown := a.Objects.Len()
+	if o.Limit > 0 {
+		shown = min(shown, o.Limit)
 	}
 	for i := range shown {
 		p.line("")
-		p.servedObject(&shown[i])
+		object := a.Objects.At(i)
+		p.servedObject(&object)
 	}
-	if more := len(a.Objects) - len(shown); more > 0 {
+	if more := a.Objects.Len() - shown; more > 0 {
 		p.line("")
 		p.dim("%s; --limit 0 shows all", counted(more, "more object", "more objects"))
 	}
@@ -114,24 +117,26 @@ func (p *page) servedObject(object *ServedObject) {
 		fact("served", "to nobody, as far as these records tell", show.Plain)
 	}
 	p.table(&facts)
-	if len(object.Served) == 0 {
+	if object.Served.Len() == 0 {
 		return
 	}
 	p.line("")
+	times := p.clock(object.Served.At(0).Time)
 	table := show.Table{Indent: 2, Columns: []show.Column{
-		{Title: "time"}, {Title: "visitor"}, {Title: "outcome"}, {Title: "status", Align: show.Right}, {Title: "codes", Flexible: true}, {Title: "url", Flexible: true},
+		{Title: times.title()}, {Title: "visitor"}, {Title: "outcome"}, {Title: "status", Align: show.Right}, {Title: "codes", Flexible: true},
+		{Title: "url", Flexible: true, Shorten: show.TruncateURL},
 	}}
-	shown := object.Served
-	if p.o.Limit > 0 && len(shown) > p.o.Limit {
-		shown = shown[:p.o.Limit]
+	shown := object.Served.Len()
+	if p.o.Limit > 0 {
+		shown = min(shown, p.o.Limit)
 	}
 	for i := range shown {
-		s := &shown[i]
-		table.Row(show.Text(show.Time(s.Time, p.o.Location)), show.Text(orDash(s.Visitor)), show.Text(s.Outcome),
+		s := object.Served.At(i)
+		table.Row(times.cell(&table, s.Time), show.Text(orDash(s.Visitor)), show.Text(s.Outcome),
 			show.Text(strconv.Itoa(s.Status)), show.Text(orDash(s.Codes.String())), show.Colored(show.Dim, s.URL))
 	}
 	p.table(&table)
-	if more := len(object.Served) - len(shown); more > 0 {
+	if more := object.Served.Len() - shown; more > 0 {
 		p.dim("  %s; --limit 0 or --format csv shows all", counted(more, "more", "more"))
 	}
 }
@@ -220,26 +225,30 @@ func stateText(state string) string {
 // commands are what one may want to run next.
 func (a *ServedAnswer) commands() []string {
 	var purges, trips, keeps []string
-	for i := range a.Objects {
-		object := &a.Objects[i]
+	for object := range a.Objects.All() {
 		if plainKey.MatchString(object.Key) && (object.State == Remaining || object.State == Unknown || object.State == Softened || object.State == Replaced) {
-			purges = append(purges, "cacheward purge --key "+object.Key+" --reason '...'")
+			purges = appendNew(purges, "cacheward purge --key "+object.Key+" --reason '...'")
 		}
 		if route, ok := shellWord(object.Route); ok {
-			trips = append(trips, "cacheward trip --route "+route+" --reason '...'")
+			trips = appendNew(trips, "cacheward trip --route "+route+" --reason '...'")
 		}
 	}
-	for _, list := range []*[]string{&purges, &trips} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
-		*list = (*list)[:min(len(*list), maxCommands)]
-	}
-	if len(a.Objects) == 1 && a.Serves > 0 {
-		if id, ok := shellWord(a.Objects[0].Object); ok {
+	if a.Objects.Len() == 1 && a.Serves > 0 {
+		if id, ok := shellWord(a.Objects.At(0).Object); ok {
 			keeps = append(keeps, "cacheward audit served --object "+id+" --format csv > served.csv")
 		}
 	}
 	return slices.Concat(trips, purges, keeps)
+}
+
+// appendNew keeps a list sorted, and no longer than is of use.
+func appendNew(list []string, s string) []string {
+	at, known := slices.BinarySearch(list, s)
+	if known || at >= maxCommands {
+		return list
+	}
+	list = slices.Insert(list, at, s)
+	return list[:min(len(list), maxCommands)]
 }
 
 // maxCommands of one kind are shown.
@@ -265,9 +274,9 @@ func shellWord(s string) (string, bool) {
 // CSV writes one line for each time that an object was served.
 func (a *ServedAnswer) CSV(w io.Writer) error {
 	names := make(map[string]bool)
-	for i := range a.Objects {
-		for j := range a.Objects[i].Served {
-			for name := range a.Objects[i].Served[j].Codes {
+	for object := range a.Objects.All() {
+		for row := range object.Served.All() {
+			for name := range row.Codes {
 				names[name] = true
 			}
 		}
@@ -279,8 +288,7 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 	if err := out.Row(append(head, "url", "outcome", "status", "age_s", "filled", "caused_by")...); err != nil {
 		return err
 	}
-	for i := range a.Objects {
-		object := &a.Objects[i]
+	for object := range a.Objects.All() {
 		filled, caused := "", ""
 		if object.Filled != nil {
 			filled = stamp(*object.Filled)
@@ -288,8 +296,7 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 		if object.Cause != nil {
 			caused = object.Cause.Visitor
 		}
-		for j := range object.Served {
-			s := &object.Served[j]
+		for s := range object.Served.All() {
 			row := []string{stamp(s.Time), s.Visitor, object.Object, object.Key, object.Route}
 			row = append(row, s.Codes.columns(columns)...)
 			err := out.Row(append(row, s.URL, s.Outcome, strconv.Itoa(s.Status),

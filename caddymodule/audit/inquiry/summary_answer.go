@@ -9,6 +9,7 @@ import (
 
 // SummaryAnswer is the answer to [Summary].
 type SummaryAnswer struct {
+	Schema int `json:"schema"`
 	// From and To are the times of the first and the last record.
 	From    time.Time `json:"from,omitzero"`
 	To      time.Time `json:"to,omitzero"`
@@ -104,6 +105,7 @@ const keysPerRoute = 10
 // Answer ends the question.
 func (s *Summary) Answer() *SummaryAnswer {
 	a := &SummaryAnswer{
+		Schema:  AnswerSchema,
 		Records: s.records, Lost: s.lost, Unserved: s.unserved, Routes: []RouteSummary{},
 		Notable: s.notable.list(), Events: s.notable.counts.counts(),
 	}

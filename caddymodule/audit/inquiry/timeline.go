@@ -134,6 +134,7 @@ func (t *Timeline) Merge(other *Timeline) {
 
 // TimelineAnswer is the answer to [Timeline].
 type TimelineAnswer struct {
+	Schema int `json:"schema"`
 	// Start is where the first bucket begins, Bucket the length of each in seconds. They
 	// are aligned to UTC.
 	Start   time.Time `json:"start,omitzero"`
@@ -166,6 +167,7 @@ type TimelineRow struct {
 func (t *Timeline) Answer() *TimelineAnswer {
 	start, length, buckets := t.series.span()
 	a := &TimelineAnswer{
+		Schema: AnswerSchema,
 		Bucket: length.Seconds(), Buckets: buckets, Longer: t.bucket > 0 && length > t.bucket,
 		Estimated: t.sampled, Unserved: t.unserved, Untimed: t.skipped, Rows: []TimelineRow{},
 	}

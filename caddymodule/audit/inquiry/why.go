@@ -180,7 +180,8 @@ func (l *latestDecisions) sort() {
 
 // WhyAnswer is the answer to [Why].
 type WhyAnswer struct {
-	URL string `json:"url"`
+	Schema int    `json:"schema"`
+	URL    string `json:"url"`
 	// Found is how many decisions on the URL there are.
 	Found int64 `json:"found"`
 	// Decisions are the latest, the newest first, with the trips, resets and purges
@@ -193,7 +194,7 @@ type WhyAnswer struct {
 // Answer ends the question.
 func (q *Why) Answer() *WhyAnswer {
 	q.decisions.sort()
-	a := &WhyAnswer{URL: q.text, Found: q.found, Decisions: slices.Clone(q.decisions.list)}
+	a := &WhyAnswer{Schema: AnswerSchema, URL: q.text, Found: q.found, Decisions: slices.Clone(q.decisions.list)}
 	if a.Decisions == nil {
 		a.Decisions = []Decision{}
 	}

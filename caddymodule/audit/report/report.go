@@ -49,7 +49,11 @@ func New(o Options) *Question {
 }
 
 // Fork returns the same question with nothing read, for another worker.
-func (q *Question) Fork() *Question { return New(q.options) }
+func (q *Question) Fork() *Question {
+	fork := New(q.options)
+	fork.objects = q.objects.Fork()
+	return fork
+}
 
 // Add takes note of a record.
 func (q *Question) Add(e *reading.Entry) {

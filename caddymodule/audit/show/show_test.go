@@ -2,6 +2,8 @@ package show
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"math"
 	"regexp"
 	"strconv"
@@ -198,4 +200,80 @@ func luminance(n int) float64 {
 		return math.Pow((s+0.055)/1.055, 2.4)
 	}
 	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
+}
+
+// TestDocument: row by row it is what it is at once.
+func TestDocument(t *testing.T) {
+	type row struct {
+		Name string   `json:"name"`
+		More []string `json:"more"`
+	}
+	type head struct {
+		Schema int   `json:"schema"`
+		Rows   []row `json:"rows"`
+	}
+	for _, rows := range [][]row{{}, {{"a\u202e<&>", []string{}}}, {{"a", []string{"x", "\x1b\U000e0001"}}, {"[]", []string{}}}} {
+		var at, by bytes.Buffer
+		if err := JSON(&at, head{1, rows}); err != nil {
+			t.Fatal(err)
+		}
+		document := Document{Head: head{1, []row{}}, Rows: func(yield func(Document) bool) {
+			for _, r := range rows {
+				more := func(yield func(Document) bool) {
+					for _, m := range r.More {
+						if !yield(Document{Head: m}) {
+							return
+						}
+					}
+				}
+				if !yield(Document{Head: row{r.Name, []string{}}, Rows: more}) {
+					return
+				}
+			}
+		}}
+		if err := document.Write(&by); err != nil || at.String() != by.String() {
+			t.Errorf("%v\n%s\n%s", err, &at, &by)
+		}
+	}
+	document := Document{Head: head{Rows: []row{{}}}, Rows: func(func(Document) bool) {}}
+	if err := document.Write(io.Discard); err == nil {
+		t.Error("a list that is not empty was written over")
+	}
+}
+
+// TestDocumentEndsWithItsReader: a pager that was closed does not wait for millions of rows.
+func TestDocumentEndsWithItsReader(t *testing.T) {
+	made := 0
+	document := Document{Head: struct {
+		Rows []string `json:"rows"`
+	}{[]string{}}, Rows: func(yield func(Document) bool) {
+		for ; made < 1_000_000; made++ {
+			if !yield(Document{Head: strings.Repeat("x", 1000)}) {
+				return
+			}
+		}
+	}}
+	r, w := io.Pipe()
+	_ = r.Close()
+	if err := document.Write(w); !errors.Is(err, io.ErrClosedPipe) || made > 1000 {
+		t.Errorf("%v after %d rows", err, made)
+	}
+}
+
+func TestTruncateURL(t *testing.T) {
+	for _, test := range []struct {
+		cells int
+		want  string
+	}{
+		{31, "https://shop.example/lp?ref=A1&"}, {30, "shop.example/lp?ref=A1&"}, {22, "/lp?ref=A1&"}, {10, "/lp?ref=A…"}, {0, ""},
+	} {
+		if got := TruncateURL("https://shop.example/lp?ref=A1&", test.cells); got != test.want {
+			t.Errorf("in %d cells %q, not %q", test.cells, got, test.want)
+		}
+	}
+	for s, want := range map[string]string{"route landing": "route lan…", "https://shop.example": "shop.exam…"} {
+		if got := TruncateURL(s, 10); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
 }

@@ -18,6 +18,9 @@ const (
 type Column struct {
 	Title string
 	Align Align
+	// Shorten makes a text of at most so many cells, where one does not fit. Default:
+	// [Truncate].
+	Shorten func(text string, cells int) string
 	// Flexible columns give way where the table is wider than the terminal: their
 	// cells are cut off and end with an ellipsis. The last of several gives way first.
 	Flexible bool
@@ -130,7 +133,11 @@ func (t *Table) line(b *strings.Builder, style Style, row []Cell, widths []int) 
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", gap))
 		}
-		text := Truncate(row[i].Text, widths[i])
+		shorten := t.Columns[i].Shorten
+		if shorten == nil {
+			shorten = Truncate
+		}
+		text := shorten(row[i].Text, widths[i])
 		align := t.Columns[i].Align
 		if i == last && align == Left {
 			b.WriteString(style.Paint(row[i].Color, strings.TrimRight(text, " ")))

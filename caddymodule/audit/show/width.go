@@ -47,6 +47,21 @@ func Truncate(s string, cells int) string {
 	return s
 }
 
+// TruncateURL is a [Safe] URL in at most cells cells: without its scheme, without its host,
+// and with an ellipsis, as far as it must be.
+func TruncateURL(s string, cells int) string {
+	if Width(s) <= cells {
+		return s
+	}
+	if _, rest, ok := strings.Cut(s, "://"); ok {
+		s = rest
+		if at := strings.IndexByte(s, '/'); at > 0 && Width(s) > cells {
+			s = s[at:]
+		}
+	}
+	return Truncate(s, cells)
+}
+
 // Wrap breaks a paragraph, made [Safe], at blanks into lines of at most cells cells,
 // each behind indent, and ends it with a newline. A longer word has a line of its own.
 func Wrap(paragraph, indent string, cells int) string {
