@@ -47,11 +47,17 @@ func (j *jsonReader) value(depth int, on ruleSet) bool {
 		return depth < maxDepth && j.list(depth, on)
 	}
 	start := j.at
-	if !j.scalar() {
+	if !j.scalar() || !j.ended() {
 		return false
 	}
 	j.take(start, depth, on)
 	return true
+}
+
+// ended says whether a scalar ends here. In what is no JSON, what follows could be read
+// as part of it, if it were another one.
+func (j *jsonReader) ended() bool {
+	return j.at == len(j.body) || bytes.IndexByte([]byte(" \t\n\r,]}"), j.body[j.at]) >= 0
 }
 
 // take makes a place of the scalar from start to here, if a rule ends here and its
