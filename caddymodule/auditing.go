@@ -27,7 +27,7 @@ type Audit struct {
 	// Full says what happens when records come faster than the log takes them: drop
 	// loses records, counts them and says so in the log; wait has requests wait, for
 	// those who must lose none. Default: drop.
-	Full string `json:"full,omitempty"`
+	Full audit.Full `json:"full,omitzero"`
 	// Queue is how many records may be on their way into the log. Default: 8192.
 	Queue int `json:"queue,omitempty"`
 	// Visitor says what a visitor's pseudonym is made of.
@@ -47,25 +47,12 @@ type Visitor struct {
 	Rotate caddy.Duration `json:"rotate,omitempty"`
 }
 
-// The words of Audit.Full.
-const (
-	auditDrop = "drop"
-	auditWait = "wait"
-)
-
 const (
 	defaultRotation  = 24 * time.Hour
 	shortestRotation = time.Hour
 	longestRotation  = 366 * 24 * time.Hour
 	mostAuditQueue   = 1 << 20
 )
-
-func (h *Handler) auditFull() string {
-	if h.auditOptions.Full == auditWait {
-		return auditWait
-	}
-	return auditDrop
-}
 
 // provisionAudit opens the log of the records.
 func (h *Handler) provisionAudit(ctx caddy.Context) error {
@@ -82,8 +69,6 @@ func (h *Handler) provisionAudit(ctx caddy.Context) error {
 		rotate = defaultRotation
 	}
 	switch {
-	case o.Full != "" && o.Full != auditDrop && o.Full != auditWait:
-		return fmt.Errorf("audit: full is %q; drop or wait was expected", o.Full)
 	case o.Queue < 0 || o.Queue > mostAuditQueue:
 		return fmt.Errorf("audit: queue is %d; a number up to %d was expected", o.Queue, mostAuditQueue)
 	case rotate < shortestRotation || rotate > longestRotation:
@@ -96,11 +81,7 @@ func (h *Handler) provisionAudit(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	options := audit.Options{Serves: o.Serves, Keys: keys, Room: o.Queue}
-	if o.Full == auditWait {
-		options.Full = audit.FullWait
-	}
-	h.audit = audit.New(h.logger.Named("audit"), options)
+	h.audit = audit.New(h.logger.Named("audit"), audit.Options{Serves: o.Serves, Keys: keys, Room: o.Queue, Full: o.Full})
 	return nil
 }
 

@@ -35,9 +35,7 @@ func (h *Handler) unmarshalAudit(d *caddyfile.Dispenser) error {
 		case "queue":
 			h.Audit.Queue, err = parseCount(value)
 		case "full":
-			if h.Audit.Full = value; value != auditDrop && value != auditWait {
-				return d.Errf("full %q; drop or wait was expected", value)
-			}
+			h.Audit.Full, err = audit.ParseFull(value)
 		default:
 			return d.Errf("unrecognized subdirective %q; serves, full, queue or visitor was expected", name)
 		}

@@ -207,10 +207,11 @@ func (p *purger) run() {
 		r.Stores = append(r.Stores, done)
 		r.Removed += done.Removed
 	}
-	if !processSections.settle(settleTime) {
+	settled := processSections.settle(settleTime)
+	if !settled {
 		r.Notes = append(r.Notes, "some requests that had looked before the purge were still about to answer")
 	}
-	r.Verified = len(r.Problems) == 0
+	r.Verified = settled && len(r.Problems) == 0
 }
 
 // knownRoute says whether a handler has a route of that name: to stop caching on a

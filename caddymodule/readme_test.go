@@ -57,7 +57,7 @@ func TestReadmeOptions(t *testing.T) {
 			continue
 		}
 		for i := range value.NumField() {
-			if name := value.Type().Field(i).Name; value.Field(i).IsZero() && name != "Serves" { // all is its zero value
+			if name := value.Type().Field(i).Name; value.Field(i).IsZero() && name != "Serves" && name != "Full" { // all and drop are zero values
 				t.Errorf("%s is not in the README", name)
 			}
 		}
@@ -72,7 +72,7 @@ func TestReadmeOptions(t *testing.T) {
 	if given != *bare.Limits {
 		t.Errorf("the README has %+v, the defaults are %+v", given, *bare.Limits)
 	}
-	if h.Audit.Full != auditDrop || time.Duration(h.Audit.Visitor.Rotate) != defaultRotation || h.Audit.Serves != (audit.Sampling{}) {
+	if h.Audit.Full != audit.FullDrop || time.Duration(h.Audit.Visitor.Rotate) != defaultRotation || h.Audit.Serves != (audit.Sampling{}) {
 		t.Errorf("the README has %+v", h.Audit)
 	}
 	log := audit.New(caddy.Log(), audit.Options{})

@@ -85,7 +85,7 @@ func (h *Handler) status() control.HandlerStatus {
 	}
 	a := h.audit.Stats()
 	s.Audit = control.AuditStatus{
-		Serves: h.auditOptions.Serves.String(), Full: h.auditFull(), Queued: a.Queued, Room: a.Room, Written: a.Written, Dropped: a.Dropped,
+		Serves: h.auditOptions.Serves.String(), Full: h.auditOptions.Full.String(), Queued: a.Queued, Room: a.Room, Written: a.Written, Dropped: a.Dropped,
 	}
 	return s
 }

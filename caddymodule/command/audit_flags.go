@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // --tz must work on machines that have no time zones
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"

@@ -42,7 +42,8 @@ type Purged struct {
 	// Removed is the sum of the stores': dropped, or made stale.
 	Removed int `json:"removed"`
 	// Verified: after it, every store was looked through again, and nothing that was
-	// stored before the purge was there that it selects.
+	// stored before the purge was there that it selects; nor was anybody who had looked
+	// before still about to answer.
 	Verified bool `json:"verified"`
 	// Notes say what the one who asked may not expect: a URL that is never stored,
 	// requests that were still being answered.

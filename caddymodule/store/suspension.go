@@ -124,13 +124,6 @@ func (s *Suspensions) Suspended(route string) bool {
 	return !d.until.IsZero()
 }
 
-// Forget ends the suspension of the route, and forgets its divergences.
-func (s *Suspensions) Forget(route string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.routes, route)
-}
-
 // Clear ends all suspensions, and forgets all divergences.
 func (s *Suspensions) Clear() {
 	s.mu.Lock()

@@ -197,7 +197,7 @@ func TestSuspectedNeverSuspends(t *testing.T) {
 	}
 }
 
-func TestSuspensionIsForgotten(t *testing.T) {
+func TestSuspensionsAreCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSuspensions(t)
 		suspend := func() {
@@ -208,13 +208,6 @@ func TestSuspensionIsForgotten(t *testing.T) {
 			diverge(t, s, "c", 2)
 		}
 		suspend()
-		s.Forget("never seen")
-		s.Forget("a")
-		if s.Suspended("a") || !s.Suspended("b") || !s.Last("c") {
-			t.Error("not the one route was forgotten")
-		}
-		diverge(t, s, "a", 2) // and its divergences are counted from none
-		s.Forget("a")
 		s.Clear()
 		for _, route := range []string{"a", "b", "c"} {
 			if s.Suspended(route) || s.Last(route) {
