@@ -68,9 +68,18 @@ func (a answer) cacheward() string { return a.Header.Get("Cache-Status") }
 // visit sends a GET with the header fields, given as name, value, name, value …
 func visit(t *testing.T, url, host string, fields ...string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	a, err := tryVisit(t.Context(), url, host, fields...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return a
+}
+
+// tryVisit is visit where there may be no answer.
+func tryVisit(ctx context.Context, url, host string, fields ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return answer{}, err
 	}
 	req.Host = host
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -79,14 +88,11 @@ func visit(t *testing.T, url, host string, fields ...string) answer {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: edge.Patience}
 	res, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res, string(body)}
+	return answer{res, string(body)}, err
 }
 
 // record is a line of the audit log, as far as the tests look at it.

@@ -1,12 +1,15 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cacheward/cacheward/integration/edge"
@@ -45,7 +48,7 @@ func TestReload(t *testing.T) {
 	write(t, policy, "version: 1\nroutes:\n"+route("kept", "1h")+route("changed", "1h")+route("dropped", "1h"))
 	edge.Start(t, binary, dir, addresses, "run", "--config", config, "--adapter", "caddyfile")
 	url := "http://" + addresses[0]
-	status := func(path string) string { return visit(t, url+path, "example.com").cacheward() }
+	status := func(path string) string { return visitDuringReload(t, url+path, "example.com").cacheward() }
 	for _, path := range []string{"/kept", "/changed", "/dropped"} {
 		edge.Eventually(t, "a hit on "+path, func() bool { return strings.Contains(status(path), "; hit") })
 	}
@@ -72,6 +75,23 @@ func TestReload(t *testing.T) {
 	}
 	if got := status("/kept"); !strings.Contains(got, "; hit") {
 		t.Errorf("after a refused reload: Cache-Status %q, want a hit under the old policy", got)
+	}
+}
+
+// visitDuringReload is visit by a client that asks again where the server closed a new
+// connection without a word. A server that is being replaced does that to a connection
+// that it had accepted just before (net/http's Server.Shutdown), and a client may then
+// send a GET again (RFC 9112 section 9.3.1).
+func visitDuringReload(t *testing.T, url, host string) answer {
+	t.Helper()
+	for {
+		a, err := tryVisit(t.Context(), url, host)
+		switch {
+		case err == nil:
+			return a
+		case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET):
+			t.Fatal(err)
+		}
 	}
 }
 
