@@ -19,23 +19,6 @@ import (
 	"github.com/cacheward/cacheward/integration/edge"
 )
 
-// requiredEnv, set to 1, makes what is skipped because a program is missing fail.
-const requiredEnv = "CI_REQUIRED"
-
-// need returns the path of a program. Without it the test is skipped, and says so.
-func need(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv(requiredEnv) == "1":
-		t.Fatalf("this test needs %s, and %s=1: %v", program, requiredEnv, err)
-	}
-	t.Skipf("this test needs %s (Debian: apt-get install prometheus): %v", program, err)
-	return ""
-}
-
 // monitoring is the path of a file that is made for operators.
 func monitoring(t *testing.T, file string) string {
 	t.Helper()
@@ -49,7 +32,7 @@ func monitoring(t *testing.T, file string) string {
 // TestAlertRules: Prometheus' own tool accepts the alert rules, and each alert fires for
 // what it is for and for nothing else.
 func TestAlertRules(t *testing.T) {
-	promtool := need(t, "promtool")
+	promtool := edge.Need(t, "promtool", "prometheus")
 	for _, args := range [][]string{{"check", "rules", monitoring(t, "alerts.yaml")}, {"test", "rules", monitoring(t, "alerts_test.yaml")}} {
 		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args[:2], " "), err, out)
@@ -164,7 +147,7 @@ func (p prometheus) becomes(expr string, want float64) {
 // TestPrometheus: a Prometheus as Debian has it scrapes the binary and sees what
 // happened; the rules and the dashboard's expressions work on what it sees.
 func TestPrometheus(t *testing.T) {
-	server := need(t, "prometheus")
+	server := edge.Need(t, "prometheus", "prometheus")
 	var n atomic.Int64
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/cacheward/cacheward/caddymodule/audit/report/reporttest"
+
+	"github.com/cacheward/cacheward/integration/edge"
 )
 
 // screenshotsEnv names a folder for the pictures that TestReport takes, for people to
@@ -126,8 +128,8 @@ func needChromium(t *testing.T) string {
 			return path
 		}
 	}
-	if os.Getenv(requiredEnv) == "1" {
-		t.Fatalf("this test needs Chromium, and %s=1", requiredEnv)
+	if os.Getenv(edge.RequiredEnv) == "1" {
+		t.Fatalf("this test needs Chromium, and %s=1", edge.RequiredEnv)
 	}
 	t.Skip("this test needs Chromium (Debian: apt-get install chromium)")
 	return ""
