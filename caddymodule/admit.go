@@ -102,6 +102,9 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonTagsTooMany})
 		return false
 	}
+	if httpcache.ErrorStatus(o.Status) {
+		o.Selecting = j.selecting()
+	}
 	err := store.Admit(h.shared.store, &h.shared.keyLocks, o, instead, j.varying(names), j.sent)
 	reason := policies.ReasonStoreFault
 	switch {
@@ -112,6 +115,9 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 		return true
 	case errors.Is(err, store.ErrInvalidated), errors.Is(err, store.ErrReplaced):
 		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonInvalidated})
+		return false
+	case errors.Is(err, store.ErrSelecting):
+		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonStatus})
 		return false
 	case errors.Is(err, store.ErrTooManyNames):
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonVaryTooMany})

@@ -1,9 +1,13 @@
 package caddymodule
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"github.com/cacheward/cacheward/caddymodule/probe"
+	"github.com/cacheward/cacheward/policies"
 )
 
 func init() {
@@ -19,14 +26,28 @@ func init() {
 
 // App knows the cacheward handlers of one config, so that no two of them, which
 // may stand before different upstreams, read each other's objects. Caddy makes it
-// when a handler asks for it; it needs no configuration.
+// when a handler asks for it; without configuration it does only that.
 type App struct {
+	// Probe has answers to signed probes carry receipts.
+	Probe *ProbeOptions `json:"probe,omitempty"`
+	// Watch has the edge probe its own URLs.
+	Watch []Watch `json:"watch,omitempty"`
+
+	receipts *receipts
+	watchers *watchers
 	handlers *handlers
 	breaker  *breaker
 	storage  certmagic.Storage
 	logger   *zap.Logger
 	// inherited: the trips are those that the configuration before this one knew.
 	inherited bool
+}
+
+// ProbeOptions say which probes are known.
+type ProbeOptions struct {
+	// Secret is what the prober has too (CACHEWARD_PROBE_SECRET). Placeholders are
+	// replaced: {env.CACHEWARD_PROBE_SECRET}, {file./run/secrets/probe}.
+	Secret string `json:"secret"`
 }
 
 // handlers are those that registered.
@@ -38,6 +59,7 @@ type handlers struct {
 	charges   []func() error
 	all       []*Handler // in the order in which they registered
 	loaded    time.Time  // when they came into force
+	watchers  *watchers
 }
 
 // CaddyModule returns the Caddy module information.
@@ -49,6 +71,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // tripped.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.handlers = &handlers{named: make(map[string]int), instances: make(map[int]struct{})}
+	a.watchers = new(watchers)
+	a.handlers.watchers = a.watchers
 	a.storage = ctx.Storage()
 	a.logger = ctx.Logger()
 	b, inherited, err := breakers.LoadOrNew(breakerKey, func() (caddy.Destructor, error) {
@@ -58,7 +82,29 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("reading what is tripped: %w", err)
 	}
 	a.breaker, a.inherited = b.(*breaker), inherited
-	return nil
+	return a.provisionProbes()
+}
+
+// provisionProbes opens what probes need. An edge that watches itself and has been given
+// no secret makes one, which nobody else knows.
+func (a *App) provisionProbes() error {
+	if a.Probe == nil && len(a.Watch) == 0 {
+		return nil
+	}
+	text := rand.Text()
+	if a.Probe != nil {
+		var err error
+		if text, err = caddy.NewReplacer().ReplaceOrErr(a.Probe.Secret, true, true); err != nil {
+			return fmt.Errorf("probe: secret: %w", err)
+		}
+		text = strings.TrimSpace(text)
+	}
+	secret, err := probe.NewSecret(text)
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	a.receipts = newReceipts(secret, a.logger)
+	return a.provisionWatch(secret)
 }
 
 // Cleanup lets go of the trips.
@@ -66,10 +112,11 @@ func (a *App) Cleanup() error {
 	if a.breaker == nil {
 		return nil
 	}
+	a.watchers.stop()
 	a.giveUp() // where it was not stopped: a start that failed late
 	a.breaker = nil
 	_, err := breakers.Delete(breakerKey)
-	return err
+	return errors.Join(err, a.watchers.letGo())
 }
 
 // register returns what stands at the beginning of all keys of the handler. One
@@ -184,12 +231,21 @@ func (a *App) Start() error {
 			a.logger.Error("what is tripped would not be after a restart", zap.Error(err))
 		}
 	}
+	handlers := a.handlers.list()
+	if len(a.watchers.all) > 0 && len(handlers) == 0 {
+		return errors.New("watch: no site has a cacheward handler, so there is nothing to watch over; " +
+			"to probe another site, use cacheward probe")
+	}
+	a.watchers.start(func(w *watcher, v any) {
+		handlers[0].recordFault("", policies.ReasonInternalFault, fmt.Errorf("panic while probing %s: %v\n%s", w.url, v, debug.Stack()))
+	})
 	return nil
 }
 
 // Stop writes what is left of the records while the log is still open. Requests that
 // are still under way write theirs at once from then on.
 func (a *App) Stop() error {
+	a.watchers.stop()
 	a.giveUp()
 	var logs sync.WaitGroup
 	for _, h := range a.handlers.list() {

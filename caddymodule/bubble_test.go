@@ -55,6 +55,7 @@ func newBubble(t *testing.T, policy string, l Limits) *bubble {
 	if h.policy, err = policies.Compile(parsed, "bubble"); err != nil {
 		t.Fatal(err)
 	}
+	h.written = parsed
 	if err := h.provisionHarmless(); err != nil {
 		t.Fatal(err)
 	}

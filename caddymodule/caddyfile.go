@@ -76,6 +76,7 @@ func parseCaddyfile(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, e
 //		ambiguous bypass|deny
 //		on_leak   trip|warn
 //		identity { ... }
+//		downstream { ... }
 //		route <name> { ... }
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -126,7 +127,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, source columns) error {
 }
 
 // policyWords may begin a line of the policy.
-var policyWords = []string{"version", "mode", "default", "ambiguous", "on_leak", "identity", "route"}
+var policyWords = []string{"version", "mode", "default", "ambiguous", "on_leak", "identity", "downstream", "route"}
 
 // appendTokens hands a segment on to the policy's own reader. Only the Dispenser
 // can tell lines apart when snippets are imported, so its word counts.

@@ -156,7 +156,7 @@ func TestEveryOptionInBothFormats(t *testing.T) {
 	landing, news := h.Policy.Routes[0], h.Policy.Routes[1]
 	for name, v := range map[string]any{
 		"Handler": h, "Limits": *h.Limits, "Audit": *h.Audit, "Memory": m.Memory, "Policy": *h.Policy,
-		"Identity": *h.Policy.Identity, "Match": landing.Match, "Cache": landing.Cache, "Params": *landing.Params,
+		"Identity": *h.Policy.Identity, "CDN": *h.Policy.Downstream, "Match": landing.Match, "Cache": landing.Cache, "Params": *landing.Params,
 		"Downstream": *landing.Downstream, "Targeted": *news.Targeted, "Vouch": *news.Vouch,
 	} {
 		for i, value := range fieldsOf(v) {

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/hex"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
@@ -18,6 +19,8 @@ const (
 	eventPurge    = "cacheward_purge"
 	eventTrip     = "cacheward_trip"
 	eventReset    = "cacheward_reset"
+	eventLeak     = "cacheward_leak"
+	eventClear    = "cacheward_clear"
 )
 
 // events emits Caddy events with the handler's own context.
@@ -41,12 +44,19 @@ func (h *Handler) announce(rec *audit.Record) {
 		name = eventTrip
 	case audit.EventReset:
 		name = eventReset
+	case audit.EventLeak:
+		name = eventLeak
+	case audit.EventClear:
+		name = eventClear
 	}
 	if name == "" || h.events.app == nil || !h.events.app.ShouldEmit(name) {
 		return
 	}
 	data := map[string]any{"route": rec.Route}
-	if rec.Scope != "" {
+	if rec.Event == audit.EventLeak || rec.Event == audit.EventClear {
+		data["url"], data["host"], data["path"], data["why"] = strings.TrimPrefix(rec.Scope, "url "), rec.Host, rec.Path, rec.Why
+		data["from"], data["until"] = rec.From, rec.Until
+	} else if rec.Scope != "" {
 		data["scope"], data["by"], data["why"], data["removed"] = rec.Scope, rec.By, rec.Why, rec.Removed
 	} else {
 		data["host"], data["path"] = rec.Host, rec.Path

@@ -46,6 +46,8 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 		reasons = append([]policies.Reason{policies.ReasonOriginError}, reasons...)
 	case j.standby != nil && gate.RequestError(head.Status):
 		reasons = append([]policies.Reason{policies.ReasonStatus}, reasons...)
+	case j.standby != nil && gate.Nowhere(head.Status, head.Header):
+		reasons = append([]policies.Reason{policies.ReasonRedirectWithoutLocation}, reasons...)
 	}
 	if reasons != nil {
 		return reasons

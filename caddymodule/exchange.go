@@ -59,6 +59,8 @@ type exchange struct {
 	section *section
 	inside  bool
 	span    trace.Span // nil where nobody traces the request
+	// probe gives the answer its receipt; nil for all but signed probes.
+	probe *receiptWriter
 
 	// For the record.
 	event      audit.Event
@@ -102,6 +104,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if strings.LastIndexByte(r.Host, ':') > strings.LastIndexByte(r.Host, ']') {
 		x.req.Port = localPort(r)
 	}
+	if h.receipts != nil {
+		x.receive()
+	}
 	x.startSpan()
 	return x
 }
@@ -109,6 +114,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 // end records the request and gives the exchange back.
 func (x *exchange) end() {
 	x.leave()
+	if x.probe != nil {
+		x.probe.settle()
+	}
 	x.record()
 	x.endSpan()
 	parts, keyBytes := x.parts, x.keyBytes[:0]
@@ -203,6 +211,8 @@ func (x *exchange) answer(kept *claim, deliver func(ownAnswer)) error {
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},
 		cache:                 x.cacheStatus(),
 		stripSetCookie:        x.rule.StripSetCookie && x.outcome != OutcomeBypass,
+		profile:               x.rule.Profile,
+		everywhere:            x.stopsEverywhere(),
 	}
 	if x.staleIfError() {
 		ow.holdErrors = x.staleIfError
@@ -307,8 +317,18 @@ func (x *exchange) staleIfError() bool {
 // not at all.
 func (x *exchange) forbid() {
 	h := x.w.Header()
-	httpcache.Forbid(h)
+	if x.stopsEverywhere() {
+		httpcache.ForbidEverywhere(h)
+	} else {
+		httpcache.ForbidAs(h, x.rule.Profile)
+	}
 	x.cacheStatus().Append(h)
+}
+
+// stopsEverywhere says whether every cache is to be told, in every dialect: someone, or a
+// probe, has stopped caching, and what stands in front may not be what the policy says.
+func (x *exchange) stopsEverywhere() bool {
+	return len(x.reasons) > 0 && x.reasons[0] == policies.ReasonTripped
 }
 
 // cacheStatus is what RFC 9211 has for the outcome of a request that went forward.

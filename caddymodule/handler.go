@@ -21,7 +21,7 @@ const nestedVar = "cacheward"
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
 		// An error's page is nobody else's, whoever makes it and permits it.
-		return next.ServeHTTP(&ownWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}, r)
+		return next.ServeHTTP(&ownWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, profile: h.policy.Profile()}, r)
 	}
 	if caddyhttp.GetVar(r.Context(), nestedVar) != nil {
 		return next.ServeHTTP(w, r) // the outermost handler decides, once

@@ -135,6 +135,15 @@ func (j *job) impersonal(o *store.Object) {
 // sent is the value with which a header that may vary is sent.
 func (j *job) sent(name string) (string, bool) { return sentField(j.parts.Varying, name) }
 
+// selecting is what an error is kept for: requests that are sent just like this one.
+func (j *job) selecting() (all []store.Selecting) {
+	for _, name := range j.rule.MayProvoke(j.parts) {
+		value, sent := j.sent(name)
+		all = append(all, store.Selecting{Name: name, Value: value, Sent: sent})
+	}
+	return all
+}
+
 // influenced says whether a visitor had a say in the fill beyond the key.
 func (j *job) influenced() bool {
 	return !j.nobody && (len(j.parts.Forwarded()) > 0 || len(j.parts.Varying) > 0 || j.address != "")

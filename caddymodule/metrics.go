@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cacheward/cacheward/caddymodule/probe"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -22,6 +23,7 @@ type metrics struct {
 	faults *prometheus.CounterVec
 	purges *prometheus.CounterVec
 	trips  *prometheus.CounterVec
+	probes *prometheus.CounterVec
 	origin *prometheus.HistogramVec
 	hits   *prometheus.HistogramVec
 	build  prometheus.Gauge
@@ -63,6 +65,10 @@ func newMetrics() *metrics {
 			Namespace: namespace, Subsystem: subsystem, Name: "trips_total",
 			Help: "Trips that came into force, by route; an empty route is everything.",
 		}, []string{"route"}),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "watch_probes_total",
+			Help: "Probes of watched URLs from outside, by verdict: isolated, shared, leak, or unknown where nothing could be found out.",
+		}, []string{"verdict"}),
 		origin: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "origin_seconds",
 			Help:    "Time from a request to the origin, a visitor's own or a fill, to the head of its answer, by route.",
@@ -90,6 +96,9 @@ func newMetrics() *metrics {
 		m.purges.WithLabelValues(scope)
 	}
 	m.trips.WithLabelValues("")
+	for _, v := range []probe.Verdict{probe.Isolated, probe.Shared, probe.Unknown, probe.Leak} {
+		m.probes.WithLabelValues(string(v))
+	}
 	return m
 }
 
@@ -100,7 +109,7 @@ func registerMetrics(registry *prometheus.Registry) (*metrics, error) {
 	if registry == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.origin, m.hits, m.build, m, liveMetrics{m}} {
+	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.probes, m.origin, m.hits, m.build, m, liveMetrics{m}} {
 		// The second handler of one config finds them there already.
 		if err := registry.Register(c); err != nil {
 			if _, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); !ok {

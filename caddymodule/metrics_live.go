@@ -28,6 +28,10 @@ var (
 
 	trippedDesc = liveDesc("tripped", "1 for each trip in force, by route; an empty route is everything. No series: nothing is tripped.", "route")
 
+	watchedDesc = liveDesc("watched", "URLs that are probed from outside.")
+	leakingDesc = liveDesc("watch_leaking", "Of them, those at which visitors are given what belongs to others.")
+	blindDesc   = liveDesc("watch_blind", "Of them, those of whose last probe nothing could be found out.")
+
 	policyDesc = liveDesc("policy_info",
 		"Always 1; the labels are a handler and the digest of its policy, as the command status shows them.", "handler", "policy")
 
@@ -37,7 +41,7 @@ var (
 
 	liveDescs = []*prometheus.Desc{
 		storeObjectsDesc, storeBytesDesc, storeLimitDesc, storeEvictionsDesc, storeExpirationsDesc, fillsInFlightDesc,
-		waitersDesc, refusalsDesc, fillMemoryDesc, fillMemoryLimitDesc, trippedDesc, policyDesc, auditQueueDesc, auditRoomDesc, auditRecordsDesc,
+		waitersDesc, refusalsDesc, fillMemoryDesc, fillMemoryLimitDesc, trippedDesc, watchedDesc, leakingDesc, blindDesc, policyDesc, auditQueueDesc, auditRoomDesc, auditRecordsDesc,
 	}
 )
 
@@ -72,6 +76,19 @@ func (l liveMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, t := range tripsInForce() {
 		gauge(trippedDesc, 1, t.Route)
 	}
+	var urls, leaking, blind float64
+	for _, s := range watched() {
+		urls++
+		if s.leaking {
+			leaking++
+		}
+		if s.problem != "" {
+			blind++
+		}
+	}
+	gauge(watchedDesc, urls)
+	gauge(leakingDesc, leaking)
+	gauge(blindDesc, blind)
 	for p := range l.m.policies() {
 		gauge(policyDesc, 1, p.handler, p.digest)
 	}

@@ -28,7 +28,7 @@ func metricLabels(t *testing.T) (byName map[string][]string, families []string) 
 	t.Helper()
 	m := newMetrics()
 	byName = make(map[string][]string)
-	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.origin, m.hits, m.build, m, liveMetrics{m}} {
+	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.probes, m.origin, m.hits, m.build, m, liveMetrics{m}} {
 		descs := make(chan *prometheus.Desc, 100)
 		c.Describe(descs)
 		close(descs)

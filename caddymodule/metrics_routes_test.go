@@ -25,7 +25,7 @@ func counted(f *routeFamily, route, value string) uint64 {
 func collected(t testing.TB, m *metrics) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.origin, m.hits, m.build, m} {
+	for _, c := range []prometheus.Collector{m.faults, m.purges, m.trips, m.probes, m.origin, m.hits, m.build, m} {
 		if err := registry.Register(c); err != nil {
 			t.Fatal(err)
 		}

@@ -76,6 +76,7 @@ type Handler struct {
 	limits       limits
 	others       *handlers
 	breaker      *breaker
+	receipts     *receipts // nil: probes are ordinary visitors
 	shared       *shared
 	sharedKey    string
 	logger       *zap.Logger
@@ -136,7 +137,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the cacheward app: %w", err)
 	}
-	h.others, h.breaker = app.(*App).handlers, app.(*App).breaker
+	h.others, h.breaker, h.receipts = app.(*App).handlers, app.(*App).breaker, app.(*App).receipts
 	space, err := h.others.register(h)
 	if err != nil {
 		return err

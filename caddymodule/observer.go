@@ -84,7 +84,7 @@ func (o *observer) note(status int) {
 	// that come after it.
 	x.enter()
 	if x.tripped() {
-		httpcache.Forbid(o.Header())
+		httpcache.ForbidEverywhere(o.Header())
 	}
 }
 

@@ -184,7 +184,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header) {
 		httpcache.Relay(h)
 	} else {
-		httpcache.Forbid(h)
+		httpcache.ForbidAs(h, x.rule.Profile)
 	}
 	status := x.cacheStatus()
 	status.FwdStatus = head.Status

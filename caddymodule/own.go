@@ -37,6 +37,10 @@ type ownWriter struct {
 	stripSetCookie bool
 	// onHead, where given, sees the final head before the visitor does.
 	onHead func(status int, h http.Header)
+	// profile is how the CDN is told that it may store nothing; nil: in nobody's dialect.
+	profile *policies.Profile
+	// everywhere: it is told to every cache, in every dialect.
+	everywhere bool
 	// relays, where given, says whether what the origin told caches is passed on.
 	relays func(status int, h http.Header) bool
 }
@@ -85,10 +89,13 @@ func (w *ownWriter) WriteHeader(status int) {
 	if w.stripSetCookie {
 		delete(h, "Set-Cookie")
 	}
-	if w.relays != nil && w.relays(status, h) {
+	switch {
+	case w.everywhere:
+		httpcache.ForbidEverywhere(h)
+	case w.relays != nil && w.relays(status, h):
 		httpcache.Relay(h)
-	} else {
-		httpcache.Forbid(h)
+	default:
+		httpcache.ForbidAs(h, w.profile)
 	}
 	if w.cache.Fwd != "" {
 		w.cache.FwdStatus = status

@@ -46,6 +46,7 @@ func (x *exchange) record() {
 		Duration:   took,
 	}
 	x.identify(rec)
+	rec.Probe = x.probe != nil
 	if x.cause.Kind != "" && len(x.reasons) > 0 && x.reasons[0] == x.causes {
 		rec.Detail = x.cause.String()
 	}

@@ -95,7 +95,7 @@ func (x *exchange) withoutContent(status int, field ...string) error {
 	for _, name := range [...]string{"Etag", "Last-Modified", "Age", "Date", "Vary"} {
 		delete(h, name)
 	}
-	httpcache.Forbid(h)
+	httpcache.ForbidAs(h, x.rule.Profile)
 	if len(field) == 2 {
 		h[field[0]] = field[1:]
 	}

@@ -179,9 +179,9 @@ func TestPanicInTheVisitorsWriter(t *testing.T) {
 	}
 }
 
-// TestErrorDoesNotReplace: RFC 9111 §4.2.4, RFC 5861 §4. An error with a lifetime of
-// its own, which one visitor may have provoked, does not take the place of a good
-// response, fresh or stale.
+// TestErrorDoesNotReplace: RFC 9111 §4.2.4, RFC 5861 §4. An error, or a redirect without
+// a Location, with a lifetime of its own, which one visitor may have provoked, does not
+// take the place of a good response, fresh or stale.
 func TestErrorDoesNotReplace(t *testing.T) {
 	for _, test := range []struct {
 		name, lines string
@@ -191,6 +191,7 @@ func TestErrorDoesNotReplace(t *testing.T) {
 		{"signed in", "cache: origin\nauthorization: {rule: rfc9111, reason: test}", 500, []string{"Authorization", bearer}},
 		{"a header that may vary, 500", "cache: origin\nheaders: {others: vary}", 500, []string{"X-Foo", "1", "Cache-Control", "no-cache"}},
 		{"a header that may vary, 400", "cache: origin\nheaders: {others: vary}", 400, []string{"X-Foo", "1", "Cache-Control", "no-cache"}},
+		{"a header that may vary, 307 to nowhere", "cache: origin\nheaders: {others: vary}", 307, []string{"X-Foo", "1", "Cache-Control", "no-cache"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withRoute(t, test.lines, func(t *testing.T, c *ruled) {

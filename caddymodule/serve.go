@@ -36,13 +36,15 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	h["Age"] = []string{strconv.FormatInt(int64(o.Age(now)/time.Second), 10)}
 	switch d := x.rule.Downstream; {
 	case d == nil || personal || o.Aged || remade(x.w):
-		httpcache.Forbid(h)
+		httpcache.ForbidAs(h, x.rule.Profile)
 	case x.rule.Relay:
 		httpcache.Relay(h)
 	case outcome == OutcomeStale || ttl <= 0 || o.NoCache:
-		httpcache.Forbid(h)
+		httpcache.ForbidAs(h, x.rule.Profile)
 	default:
-		httpcache.Permit(h, gate.PermissionOf(d, ttl, o.Age(now)))
+		if !httpcache.PermitAs(h, gate.PermissionOf(d, ttl, o.Age(now)), x.rule.Profile) {
+			x.reasons = []policies.Reason{policies.ReasonDownstreamTags}
+		}
 	}
 	x.servedStatus(ttl).Append(h)
 	return x.respond(o)

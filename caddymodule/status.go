@@ -38,6 +38,7 @@ func status(handlers []*Handler) control.Status {
 			s.Stores = append(s.Stores, h.shared.status(h.sharedKey))
 		}
 	}
+	s.Watched = handlers[0].others.watchStatus()
 	for _, t := range s.Tripped {
 		if t.Unknown {
 			s.Problems = append(s.Problems, "tripped is "+tripScope(t.Route)+

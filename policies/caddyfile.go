@@ -118,6 +118,7 @@ func (c *caddyReader) policy(block []statement, into *node) {
 		directive{"ambiguous", c.single("ambiguous")},
 		directive{"on_leak", c.single("on_leak")},
 		directive{"identity", c.identity},
+		directive{"downstream", c.cdn},
 		directive{"route", c.route},
 	)
 }
@@ -230,6 +231,24 @@ func (c *caddyReader) downstream(s statement, into *node) {
 	c.lines(s.block, "downstream", object,
 		directive{"browser", c.single("browser")},
 		directive{"profile", c.single("profile")},
+		directive{"tag_header", c.single("tag_header")},
+	)
+	c.set(into, "downstream", s.position(), object)
+}
+
+// cdn reads the policy's own downstream.
+func (c *caddyReader) cdn(s statement, into *node) {
+	if !c.arguments(s, 0, 0, "no arguments; for how long is said on a route") {
+		return
+	}
+	if !s.open {
+		c.fault(s.position(), "downstream has no block", `write "{" behind it and profile below`)
+		return
+	}
+	object := &node{kind: mapping, pos: s.position()}
+	c.lines(s.block, "downstream", object,
+		directive{"profile", c.single("profile")},
+		directive{"tag_header", c.single("tag_header")},
 	)
 	c.set(into, "downstream", s.position(), object)
 }

@@ -54,6 +54,12 @@ func (w *caddyWriter) policy(p *Policy) {
 	w.optional("ambiguous", string(p.Ambiguous))
 	w.optional("on_leak", string(p.OnLeak))
 	w.identity(p.Identity)
+	if d := p.Downstream; d != nil {
+		w.block(func() {
+			w.optional("profile", d.Profile)
+			w.optional("tag_header", d.TagHeader)
+		}, "downstream")
+	}
 	for i := range p.Routes {
 		w.block(func() { w.route(&p.Routes[i]) }, "route", p.Routes[i].Name)
 	}
@@ -91,6 +97,7 @@ func (w *caddyWriter) route(r *Route) {
 				w.write("browser", d.Browser.String())
 			}
 			w.optional("profile", d.Profile)
+			w.optional("tag_header", d.TagHeader)
 		}, "downstream", d.TTL.String())
 	}
 	w.optional("heuristic", string(r.Heuristic))

@@ -36,6 +36,8 @@ type Rule struct {
 	// gives none, and where it keys or varies on a header of a person, or on a glob
 	// of headers. Vary cannot name the glob, and several CDNs ignore Vary.
 	Downstream *Downstream
+	// Profile is how the CDN is spoken to, in refusals too. Never nil.
+	Profile *Profile
 	// Heuristic: a response without a lifetime may get one by RFC 9111 §4.2.2.
 	Heuristic bool
 	// ErrorTTL is the longest that an error with a lifetime of the origin's is
@@ -135,6 +137,9 @@ func (c *Compiled) Route(req *Request) *Rule {
 	return c.rest
 }
 
+// Profile is how the CDN is spoken to where it is not known which rule governs.
+func (c *Compiled) Profile() *Profile { return c.rest.Profile }
+
 // Rules are all rules in their order, the default last. Not to be changed.
 func (c *Compiled) Rules() []*Rule {
 	return append(slices.Clone(c.rules), c.rest)
@@ -156,6 +161,7 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 		Corroborate:    corroborates(route),
 		StripSetCookie: route.SetCookie != nil && route.SetCookie.Rule == StripCookie,
 		Downstream:     route.Downstream,
+		Profile:        p.ProfileOf(route),
 		Relay:          relays(route),
 		ObeyRequest:    route.Cache.Kind == CacheOrigin,
 		InspectBody:    inspects(route),
@@ -260,10 +266,14 @@ func paramFolds(in *Inputs) map[string]struct{} {
 }
 
 // ruleDigest covers everything that decides what the rule keys and admits. What is done
-// about a leak is no such thing: to change it must not empty the cache.
+// about a leak, and in which dialect the CDN is spoken to, is no such thing: to change
+// it must not empty the cache.
 func ruleDigest(effective *Route) (string, error) {
 	covered := *effective
 	covered.OnLeak = ""
+	if d := effective.Downstream; d != nil && d.Profile != ProfileOrigin {
+		covered.Downstream = &Downstream{TTL: d.TTL, Browser: d.Browser}
+	}
 	b, err := json.Marshal(&covered)
 	if err != nil {
 		return "", fmt.Errorf("digest of route %q: %w", effective.Name, err)
@@ -289,6 +299,22 @@ func (r *Rule) Keys(header string) bool {
 // of the secondary key of responses whose Vary names it.
 func (r *Rule) Varies(header string) bool {
 	return r.headers.find(http.CanonicalHeaderKey(header)).verb == Vary
+}
+
+// MayProvoke names the headers outside of the key by which a visitor may have provoked
+// an error: those that were sent, and those that others send and this one did not. An
+// error page's Vary seldom names what caused it.
+func (r *Rule) MayProvoke(p *Parts) (names []string) {
+	for _, name := range []string{"Accept", "Accept-Language", "User-Agent"} {
+		if r.Varies(name) {
+			names = append(names, name)
+		}
+	}
+	for i := range p.Varying {
+		names = append(names, p.Varying[i].Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Vouches says whether the route vouches for a response field, by its canonical

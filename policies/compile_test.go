@@ -26,7 +26,7 @@ func filled() Route {
 		},
 		Admission:  &Choice{Rule: Corroborated, Reason: "why"},
 		SetCookie:  &Choice{Rule: StripCookie, Reason: "why"},
-		Downstream: &Downstream{TTL: minute, Browser: minute, Profile: ProfileGeneric},
+		Downstream: &Downstream{TTL: minute, Browser: minute, Profile: "cloudfront", TagHeader: "Cache-Tag"},
 		Mode:       Observe,
 		Ambiguous:  Deny,
 		OnLeak:     LeakWarn,
@@ -48,7 +48,7 @@ func filled() Route {
 }
 
 // undigested are the fields that decide neither what is keyed nor what is admitted.
-var undigested = []string{"Route.OnLeak"}
+var undigested = []string{"Route.OnLeak", "Route.Downstream.Profile", "Route.Downstream.TagHeader"}
 
 // TestDigestCoversEveryField changes every field of a route, one at a time. Fields
 // that are added to the model come under the test by themselves.

@@ -15,6 +15,7 @@ func (d *decoder) policy(n *node) *Policy {
 		member{"ambiguous", word(d, &p.Ambiguous, "bypass or deny")},
 		member{"on_leak", word(d, &p.OnLeak, "trip or warn")},
 		member{"identity", d.identity(&p.Identity)},
+		member{"downstream", d.cdn(&p.Downstream)},
 		member{"routes", func(n *node, path string) {
 			each(d, n, path, "a list of routes", func(item *node, path string) {
 				p.Routes = append(p.Routes, d.route(item, path))
@@ -336,6 +337,21 @@ func (d *decoder) share(into *Share) reader {
 	}
 }
 
+// cdn reads the policy's own downstream.
+func (d *decoder) cdn(into **CDN) reader {
+	return func(n *node, path string) {
+		cdn := new(CDN)
+		*into = cdn
+		d.object(n, path, "an object with profile; for how long is said on a route",
+			member{"profile", word(d, &cdn.Profile, "a profile")},
+			member{"tag_header", word(d, &cdn.TagHeader, "the name of a field")},
+		)
+		if n.kind == mapping {
+			d.required(n, path, "profile")
+		}
+	}
+}
+
 // downstream reads origin, a duration, or an object with ttl.
 func (d *decoder) downstream(into **Downstream) reader {
 	return func(n *node, path string) {
@@ -349,6 +365,7 @@ func (d *decoder) downstream(into **Downstream) reader {
 			member{"ttl", d.duration(&down.TTL, false)},
 			member{"browser", d.duration(&down.Browser, true)},
 			member{"profile", word(d, &down.Profile, "a profile")},
+			member{"tag_header", word(d, &down.TagHeader, "the name of a field")},
 		)
 		if down.Profile == ProfileOrigin && n.get("ttl") == nil {
 			d.fault(n.pos, path, "ttl is missing", "write downstream: origin, if what the origin says is to be passed on")

@@ -56,7 +56,7 @@ func (d Downstream) MarshalJSON() ([]byte, error) {
 	if d == (Downstream{Profile: ProfileOrigin}) {
 		return json.Marshal(d.Profile)
 	}
-	if d.Browser == 0 && (d.Profile == "" || d.Profile == ProfileGeneric) {
+	if d == (Downstream{TTL: d.TTL}) {
 		return json.Marshal(d.TTL)
 	}
 	type object Downstream // without this method

@@ -19,6 +19,7 @@ func policyGenerator() *rapid.Generator[*Policy] {
 			OnLeak:    rapid.SampledFrom([]LeakAnswer{"", LeakTrip, LeakWarn}).Draw(t, "on leak"),
 			Identity:  drawIdentity(t),
 		}
+		p.Downstream = drawCDN(t)
 		for i := range rapid.IntRange(0, 3).Draw(t, "routes") {
 			p.Routes = append(p.Routes, drawRoute(t, fmt.Sprintf("r%d-%s", i, rapid.StringMatching(`[a-z0-9_-]{0,8}`).Draw(t, "name"))))
 		}
@@ -34,6 +35,17 @@ func drawIdentity(t *rapid.T) *Identity {
 		Cookies: drawSome(t, []string{"id_session", "id_remember_*"}),
 		Headers: append(drawSome(t, []string{"X-Id-Key"}), "X-Id-*"),
 	}
+}
+
+func drawCDN(t *rapid.T) *CDN {
+	if rapid.Bool().Draw(t, "no CDN") {
+		return nil
+	}
+	cdn := &CDN{Profile: rapid.SampledFrom(ProfileNames()).Draw(t, "CDN")}
+	if cdn.Profile == "cloudfront" && rapid.Bool().Draw(t, "tags") {
+		cdn.TagHeader = "cache-TAG"
+	}
+	return cdn
 }
 
 func drawSome(t *rapid.T, all []string) []string {
@@ -74,7 +86,9 @@ func drawRoute(t *rapid.T, name string) Route {
 		r.Downstream = &Downstream{TTL: drawDuration(t)}
 		if rapid.Bool().Draw(t, "browser") {
 			r.Downstream.Browser = drawDuration(t)
-			r.Downstream.Profile = ProfileGeneric
+		}
+		if cdn := drawCDN(t); cdn != nil {
+			r.Downstream.Profile, r.Downstream.TagHeader = cdn.Profile, cdn.TagHeader
 		}
 	}
 	reason := rapid.SampledFrom([]string{"the load balancer's cookie", `say "why" # {`}).Draw(t, "reason")

@@ -45,7 +45,7 @@ var builtinHeaders = []headerClass{
 		"X-Matched-Path", "X-Invoke-*", "X-Middleware-*", "X-React-Router-*", "X-Remix-*", "X-Sveltekit-*",
 		"X-Nuxt-*", "X-Livewire*", "X-Up-*", "X-Alpine-*", "X-Ic-Request", "X-Barba", "X-Swup", "X-Splinter-*",
 		"Surrogate-Capability", "X-Esi*", "X-Fragment*", "X-Partial*", "X-Preview*", "X-Ghost-Preview", "X-Draft*",
-		"X-Debug*", "X-Feature-*", "Prefer", "Accept-Datetime", "Datastar-*", "Service-Worker-Navigation-Preload",
+		"X-Debug*", "X-Cache-Debug", "X-Feature-*", "Prefer", "Accept-Datetime", "Datastar-*", "Service-Worker-Navigation-Preload",
 	}},
 	{Bypass, ReasonCrossOrigin, []string{"Origin", "Access-Control-*"}},
 	// What the cache answers or makes itself, and what is of one connection only.

@@ -44,7 +44,11 @@ func inspectQueryBytes(q string, v *Verdict) {
 		switch c := q[i]; {
 		case c == ';':
 			v.add(ReasonQuerySemicolon)
-		case c <= ' ' || c >= 0x7f || c == '#':
+		case c == ' ':
+			// HTTP/2 lets one through. In a request line it ends the target (RFC 9112
+			// §3), so not even a bypass could send it on as what it was.
+			v.raise(ActDeny, ReasonQueryControl)
+		case c < ' ' || c >= 0x7f || c == '#':
 			// Clients do not send what stands behind a #; a parser that knows
 			// fragments ends the query there.
 			v.add(ReasonQueryControl)

@@ -23,14 +23,15 @@ func Merge(first, second *Policy) (*Policy, error) {
 	maps.Copy(m.source, second.source)
 	maps.Copy(m.source, first.source)
 	merged := &Policy{
-		Version:   mergeScalar(&m, "version", first.Version, second.Version),
-		Mode:      mergeScalar(&m, "mode", first.Mode, second.Mode),
-		Default:   mergeScalar(&m, "default", first.Default, second.Default),
-		Ambiguous: mergeScalar(&m, "ambiguous", first.Ambiguous, second.Ambiguous),
-		OnLeak:    mergeScalar(&m, "on_leak", first.OnLeak, second.OnLeak),
-		Identity:  m.identity(),
-		Routes:    m.routes(),
-		source:    m.source,
+		Version:    mergeScalar(&m, "version", first.Version, second.Version),
+		Mode:       mergeScalar(&m, "mode", first.Mode, second.Mode),
+		Default:    mergeScalar(&m, "default", first.Default, second.Default),
+		Ambiguous:  mergeScalar(&m, "ambiguous", first.Ambiguous, second.Ambiguous),
+		OnLeak:     mergeScalar(&m, "on_leak", first.OnLeak, second.OnLeak),
+		Identity:   m.identity(),
+		Downstream: m.cdn(),
+		Routes:     m.routes(),
+		source:     m.source,
 	}
 	if len(m.diags) > 0 {
 		return nil, m.diags.sorted()
@@ -79,6 +80,21 @@ func (m *merger) identity() *Identity {
 	return &Identity{
 		Cookies: m.union("identity.cookies", a.Cookies, b.Cookies),
 		Headers: m.union("identity.headers", a.Headers, b.Headers),
+	}
+}
+
+// cdn is one: who names it twice must name the same.
+func (m *merger) cdn() *CDN {
+	a, b := m.first.Downstream, m.second.Downstream
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	return &CDN{
+		Profile:   mergeScalar(m, "downstream.profile", a.Profile, b.Profile),
+		TagHeader: mergeScalar(m, "downstream.tag_header", a.TagHeader, b.TagHeader),
 	}
 }
 

@@ -28,6 +28,9 @@ type Policy struct {
 	// Identity names the cookies and headers that make a visitor a person.
 	Identity *Identity `json:"identity,omitempty"`
 
+	// Downstream names the CDN that stands before the whole site. Left out: generic.
+	Downstream *CDN `json:"downstream,omitempty"`
+
 	// Routes, in the order in which they are tried.
 	Routes []Route `json:"routes,omitempty"`
 
@@ -335,8 +338,18 @@ type Tolerance struct {
 // Share is a part of a whole, from 0 to 1. It is spelled in percent: "1%", "0.5%".
 type Share float64
 
+// CDN says which CDN is spoken to, on every route that names no other, and where no
+// route matches: what refuses is said in its dialect too. It permits nothing by itself.
+type CDN struct {
+	// Profile is its dialect. Required.
+	Profile string `json:"profile"`
+	// TagHeader is the name of the field in which the CDN was told to look for tags. For
+	// profiles that leave it to choose, which is cloudfront. Left out: it gets no tags.
+	TagHeader string `json:"tag_header,omitempty"`
+}
+
 // Downstream permits caches between Cacheward and the visitor to store admitted
-// objects. It is spelled as its TTL alone when the profile is generic, and as the
+// objects. It is spelled as its TTL alone when nothing else is said, and as the
 // word "origin" when what the origin says to them passes unchanged.
 type Downstream struct {
 	// TTL for the CDN. It is never more than what is left of the object's own.
@@ -345,14 +358,18 @@ type Downstream struct {
 	// Browser is the lifetime in the visitor's browser. Default: 0, the
 	// browser revalidates. None beside the profile origin.
 	Browser Duration `json:"browser,omitempty"`
-	// Profile is the dialect spoken to the CDN. Default: generic.
+	// Profile is the dialect spoken to the CDN. Left out: the policy's, which is
+	// generic unless it says otherwise.
 	Profile string `json:"profile,omitempty"`
+	// TagHeader is the name of the field in which the CDN was told to look for tags, as
+	// in the policy's own downstream.
+	TagHeader string `json:"tag_header,omitempty"`
 }
 
-// The profiles.
+// The profiles that mean something of their own. [Profiles] has the others.
 const (
 	// ProfileGeneric is Cache-Control for browsers and CDN-Cache-Control (RFC 9213)
-	// for the CDN.
+	// for the CDN, and the origin's own tags.
 	ProfileGeneric = "generic"
 	// ProfileOrigin passes on what the origin says. Cache: origin routes only.
 	ProfileOrigin = "origin"

@@ -80,6 +80,7 @@ const (
 	ReasonIncremental
 	ReasonRedirectWithoutLocation
 	ReasonTagsTooMany
+	ReasonDownstreamTags
 	ReasonValidatorMismatch
 
 	// the body of the response.
@@ -201,6 +202,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonIncremental:             {"incremental", InResponse, "The response is a stream, is partial (206) or announces trailers.", "RFC 9111 §3.3", "Nothing: it is not a whole, shareable response."},
 	ReasonRedirectWithoutLocation: {"redirect-without-location", InResponse, "A redirect has no Location.", "attacks 16", "Correct the app."},
 	ReasonTagsTooMany:             {"tags-too-many", InResponse, "The response has more tags, or longer ones, than are indexed: what cannot be purged must not be shared.", "attacks 20", "Let the app send at most 1000 tags of at most 1024 bytes."},
+	ReasonDownstreamTags:          {"downstream-tags", InResponse, "The response has more tags than the CDN takes, so caches further on get no permission: what cannot be purged there must not be shared there.", "attacks 20", "Let the app send fewer tags; the profile's limits are in the reference of policies."},
 	ReasonValidatorMismatch:       {"validator-mismatch", InResponse, "The origin answered 304 with another validator than it was asked about, so it is not known which version it means.", "RFC 9111 §4.3.4", "Let the app send the ETag of the version that it compared."},
 	ReasonDivergent:               {"divergent", InBody, "Two answers of the origin differed: something in the page is made for one visitor or one request.", "design 3", "See the record: it names the place. Move that state out of the page."},
 	ReasonReflectsInput:           {"reflects-input", InBody, "A value of this visitor's request that is not in the key occurs in the response.", "design 5", "Let the page not repeat it, or key the input."},

@@ -99,6 +99,7 @@ func TestReferenceGenerated(t *testing.T) {
 		{"detectors", detectorsTable()},
 		{"classes", classesTable()},
 		{"shapes", shapesTable()},
+		{"profiles", profilesTable()},
 	} {
 		begin, end := "<!-- begin generated: "+part.name+" -->\n", "<!-- end generated: "+part.name+" -->"
 		before, rest, ok1 := strings.Cut(text, begin)
@@ -186,6 +187,36 @@ func classesTable() string {
 	b.WriteString("| class | what it is | a visitor's | what to do |\n| --- | --- | --- | --- |\n")
 	for _, c := range AllClasses() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Class, cell(c.Sentence), yes(c.OfVisitor), cell(c.Advice))
+	}
+	return b.String()
+}
+
+func profilesTable() string {
+	var b strings.Builder
+	b.WriteString("| profile | CDN | refused besides by | shared by | tags |\n| --- | --- | --- | --- | --- |\n")
+	for _, p := range Profiles() {
+		var refuse []string
+		if p.Refuse.Name != "" {
+			refuse = append(refuse, "`"+p.Refuse.Name+": "+p.Refuse.Value+"`")
+		}
+		if p.VaryCookie {
+			refuse = append(refuse, "`Vary: Cookie`")
+		}
+		share := "`" + p.Share.Name + ": " + p.Share.Value + "…`"
+		if p.Share.Name == "Cache-Control" {
+			share = "`" + p.Share.Value + "…`"
+		}
+		tags := "none"
+		if t := p.Tags; t != nil {
+			field := "`" + t.Field + "`"
+			if t.Chosen {
+				field = "in `tag_header`"
+			}
+			tags = fmt.Sprintf("%s, at most %d of %d bytes, %d in all", field, t.Count, t.Length, t.Bytes)
+		} else if p.Name == ProfileGeneric {
+			tags = "as the app sent them"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", p.Name, cell(p.CDN), strings.Join(refuse, ", "), share, tags)
 	}
 	return b.String()
 }

@@ -48,7 +48,7 @@ var schemaTypes = []reflect.Type{
 	reflect.TypeFor[Policy](), reflect.TypeFor[Identity](), reflect.TypeFor[Route](), reflect.TypeFor[Match](),
 	reflect.TypeFor[Cache](), reflect.TypeFor[Inputs](), reflect.TypeFor[HeaderInputs](), reflect.TypeFor[HeaderKey](),
 	reflect.TypeFor[HeaderForward](), reflect.TypeFor[Targeted](), reflect.TypeFor[Vouch](), reflect.TypeFor[Harmless](),
-	reflect.TypeFor[Tolerance](), reflect.TypeFor[Downstream](),
+	reflect.TypeFor[Tolerance](), reflect.TypeFor[Downstream](), reflect.TypeFor[CDN](),
 }
 
 // schemaWords are the accepted words of fields.
@@ -70,7 +70,8 @@ var schemaWords = map[string][]string{
 	"Inputs.others":            {"key", "strip", "bypass", "deny"},
 	"HeaderInputs.others":      {"strip", "bypass", "vary"},
 	"Targeted.order":           {RefusalFirst, TargetFirst},
-	"Downstream.profile":       {ProfileGeneric},
+	"CDN.profile":              ProfileNames(),
+	"Downstream.profile":       ProfileNames(),
 	"Tolerance.detector":       DetectorIDs(),
 	"Match.methods":            knownMethods,
 }
@@ -86,6 +87,7 @@ func schemaRequired() map[string][]string {
 		"Harmless":      {"reason"},
 		"Tolerance":     {"detector", "reason"},
 		"Downstream":    {"ttl"},
+		"CDN":           {"profile"},
 	}
 }
 

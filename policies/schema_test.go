@@ -48,6 +48,7 @@ func TestSchemaWords(t *testing.T) {
 		"Inputs.others":            wordIn(`"cache": "5m", "params": {"others": %s}`),
 		"HeaderInputs.others":      wordIn(`"cache": "origin", "headers": {"others": %s}`),
 		"Targeted.order":           wordIn(`"cache": "origin", "targeted": {"order": %s}`),
+		"CDN.profile":              `{"downstream": {"profile": %s}}`,
 		"Downstream.profile":       wordIn(`"cache": "5m", "downstream": {"ttl": "1m", "profile": %s}`),
 		"Tolerance.detector":       wordIn(`"cache": "5m", "tolerate": [{"detector": %s, "reason": "r"}]`),
 		"Match.methods":            `{"routes": [{"name": "a", "cache": "never", "match": {"paths": ["/"], "methods": [%s]}}]}`,

@@ -197,6 +197,12 @@ var mistakes = []func(*Route){
 		r.Cache = Cache{Kind: CacheTTL, TTL: Duration(1e9), Statuses: map[int]Duration{500: Duration(1e9)}}
 	},
 	func(r *Route) { r.Downstream = &Downstream{TTL: Duration(1e9), Profile: "generics"} },
+	func(r *Route) {
+		r.Downstream = &Downstream{TTL: Duration(1e9), Profile: "fastly", TagHeader: "Surrogate-Key"}
+	},
+	func(r *Route) {
+		r.Downstream = &Downstream{TTL: Duration(1e9), Profile: "cloudfront", TagHeader: "Cache-Control"}
+	},
 	func(r *Route) { r.Identity = &Identity{Headers: []string{"@analytics"}} },
 	func(r *Route) { r.Heuristic = "true" },
 	func(r *Route) { r.ErrorTTL = new(Duration); *r.ErrorTTL = Duration(61e9) },

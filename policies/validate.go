@@ -20,6 +20,7 @@ func (p *Policy) Validate() error {
 	oneOf(top, "ambiguous", p.Ambiguous, "answer to ambiguous requests", ambiguities)
 	oneOf(top, "on_leak", p.OnLeak, "answer to a leak", leakAnswers)
 	top.identity(p.Identity)
+	top.cdn(p.Downstream)
 	names := make(map[string]Position, len(p.Routes))
 	for i := range p.Routes {
 		r := &p.Routes[i]
@@ -28,7 +29,7 @@ func (p *Policy) Validate() error {
 			s.prefix = "routes." + strconv.Itoa(i)
 		}
 		s.name(r, names)
-		s.route(r, p.Identity)
+		s.route(r, p.Identity, p.Downstream)
 	}
 	return c.diags.sorted().err()
 }
@@ -100,7 +101,7 @@ func routeName(name string) bool {
 	return true
 }
 
-func (s section) route(r *Route, inherited *Identity) {
+func (s section) route(r *Route, inherited *Identity, cdn *CDN) {
 	s.match(r)
 	s.cache(&r.Cache)
 	s.inputs("params", kindParam, r.Params)
@@ -108,7 +109,7 @@ func (s section) route(r *Route, inherited *Identity) {
 	s.headers(r)
 	s.admission(r)
 	s.setCookie(r)
-	s.downstream(r.Downstream)
+	s.downstream(r.Downstream, cdn)
 	s.downstreamKeys(r)
 	s.followed(r)
 	if r.Cache.Kind == CacheNever {

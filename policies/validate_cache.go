@@ -105,22 +105,6 @@ func (s section) rule(path, what, rule string, accepted []string) {
 	oneOf(s, path, rule, what, accepted)
 }
 
-func (s section) downstream(d *Downstream) {
-	if d == nil {
-		return
-	}
-	if d.Profile == ProfileOrigin {
-		if d.TTL != 0 || d.Browser != 0 {
-			s.fault("downstream.profile", "downstream: origin passes on what the origin says, which leaves nothing for ttl and browser to say",
-				"write downstream: origin alone, or leave the profile out")
-		}
-		return
-	}
-	s.positive("downstream.ttl", d.TTL, false)
-	s.positive("downstream.browser", d.Browser, true)
-	oneOf(s, "downstream.profile", d.Profile, "profile", []string{ProfileGeneric, ProfileOrigin})
-}
-
 // downstreamKeys reports permission for caches that could not tell the variants
 // apart. Headers they learn from Vary, and parameters are in the URL; a Vary on
 // Cookie is one that most caches downstream ignore or answer by not storing.

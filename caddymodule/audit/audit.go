@@ -98,7 +98,7 @@ func New(l *zap.Logger, o Options) *Log {
 	return log
 }
 
-// Write has the record written: at level Error for faults, trips and withdrawn pages,
+// Write has the record written: at level Error for faults, trips, leaks and withdrawn pages,
 // Warn for divergences and lost records, Info for all else. The time of its log entry
 // is that of the call. It costs nothing when the level is disabled or the record is a
 // serve that is not sampled. Otherwise it copies the record into the queue; what does
@@ -107,8 +107,8 @@ func New(l *zap.Logger, o Options) *Log {
 // The values of query parameters for whose name, as it stands in the query, plain
 // returns true are written in clear. A nil plain stands for none. The caller may use r
 // again at once. But plain is called later, from another goroutine, so it must stay good
-// and be safe for concurrent use; and what r refers to (Reasons, Difference, Findings,
-// Err) must not change any more. A method value as plain is allocated anew for every
+// and be safe for concurrent use; and what r refers to (Reasons, Difference, Evidence,
+// Findings, Err) must not change any more. A method value as plain is allocated anew for every
 // call; it is better bound once.
 func (l *Log) Write(r *Record, plain func(param string) bool) {
 	l.write(r, plain, l.full == FullWait)

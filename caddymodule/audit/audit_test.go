@@ -54,7 +54,9 @@ func full(event Event) *Record {
 		Status: 200, TTL: -1500 * time.Millisecond, Age: 61500 * time.Millisecond, Size: 4096,
 		OriginTime: 12345 * time.Microsecond, Duration: 20 * time.Millisecond,
 		Difference: place{7}, Findings: places{{8}}, Detail: "X-Token", Err: errors.New("broken"),
-		By: "ops@host via 127.0.0.1", Why: "a leak\n", Scope: "route landing", Soft: true, Removed: 3, Records: 12,
+		Probe: true, From: time.Date(2026, 11, 23, 12, 0, 1, 2_999_999, time.FixedZone("JST", 9*3600)), Until: time.Date(2026, 11, 23, 3, 1, 0, 0, time.UTC),
+		Evidence: place{9},
+		By:       "ops@host via 127.0.0.1", Why: "a leak\n", Scope: "route landing", Soft: true, Removed: 3, Records: 12,
 	}
 }
 
@@ -92,8 +94,9 @@ func TestWriteEveryField(t *testing.T) {
 		"url":    "https://hapitas.example/register/lp?ref=" + keys.HashValue("friend") + "&source=lp",
 		"status": int64(200), "origin_ms": 12.345, "duration_ms": 20.0,
 		"divergence": map[string]any{"offset": 7}, "findings": []any{map[string]any{"offset": 8}}, "detail": "X-Token", "error": "broken",
-		"visitor": keys.Visitor("192.0.2.7", "a=b"),
-		"by":      "ops@host via 127.0.0.1", "why": `a leak\u000a`, "scope": "route landing", "soft": true, "removed": int64(3), "records": int64(12),
+		"visitor": keys.Visitor("192.0.2.7", "a=b"), "probe": true,
+		"from": "2026-11-23T03:00:01.002Z", "until": "2026-11-23T03:01:00.000Z", "evidence": map[string]any{"offset": 9},
+		"by": "ops@host via 127.0.0.1", "why": `a leak\u000a`, "scope": "route landing", "soft": true, "removed": int64(3), "records": int64(12),
 		"serves_pct": 99.99,
 	}
 	for name := range maps.Keys(want) {
@@ -120,6 +123,7 @@ func TestWriteLeavesOutWhatIsNotThere(t *testing.T) {
 		{"a purge that found nothing", Record{Event: EventPurge}, []string{"event", "removed", "schema"}},
 		{"a reset", Record{Event: EventReset}, []string{"event", "removed", "schema"}},
 		{"a trip", Record{Event: EventTrip}, []string{"event", "schema"}},
+		{"a leak that was there from the first probe on", Record{Event: EventLeak, Until: time.Unix(1, 0)}, []string{"event", "schema", "until"}},
 		{"lost records", Record{Event: EventDrop}, []string{"event", "records", "schema"}},
 		{"an address", Record{Event: EventDeny, Address: "::1"}, []string{"event", "schema", "visitor"}},
 		{"marks", Record{Event: EventDeny, Marks: "a"}, []string{"event", "schema", "visitor"}},

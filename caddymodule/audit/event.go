@@ -20,6 +20,8 @@ const (
 	EventPurge    Event = "purge"    // stored objects were dropped, or made stale, because somebody asked for it
 	EventTrip     Event = "trip"     // caching was stopped until somebody resets it
 	EventReset    Event = "reset"    // a trip was ended
+	EventLeak     Event = "leak"     // a probe from outside was given what belongs to another: Evidence says what
+	EventClear    Event = "clear"    // probes have found no leak any more since
 	EventDrop     Event = "drop"     // records were lost because the queue was full: Records says how many
 	EventFault    Event = "fault"    // a failure of our own; the request went to the origin
 )
@@ -28,7 +30,7 @@ const (
 func AllEvents() []Event {
 	return []Event{
 		EventStore, EventRefuse, EventServe, EventBypass, EventDeny, EventRefresh, EventExpire, EventEvict,
-		EventDiverge, EventWithdraw, EventPurge, EventTrip, EventReset, EventDrop, EventFault,
+		EventDiverge, EventWithdraw, EventPurge, EventTrip, EventReset, EventLeak, EventClear, EventDrop, EventFault,
 	}
 }
 
@@ -36,11 +38,11 @@ func AllEvents() []Event {
 func (e Event) level() zapcore.Level {
 	switch e {
 	case EventStore, EventRefuse, EventServe, EventBypass, EventDeny, EventRefresh,
-		EventExpire, EventEvict, EventPurge, EventReset:
+		EventExpire, EventEvict, EventPurge, EventReset, EventClear:
 		return zapcore.InfoLevel
 	case EventDiverge, EventDrop:
 		return zapcore.WarnLevel
-	case EventWithdraw, EventTrip:
+	case EventWithdraw, EventTrip, EventLeak:
 		return zapcore.ErrorLevel
 	default:
 		return zapcore.ErrorLevel

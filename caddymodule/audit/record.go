@@ -57,6 +57,12 @@ type Record struct {
 	// Err is what failed.
 	Err error
 
+	// Probe: who asked was a signed probe, no visitor.
+	Probe bool
+	// From and Until are when a leak began, as far as is known: the last probe that found
+	// none, and the first that did. Evidence is what it found.
+	From, Until time.Time
+	Evidence    zapcore.ObjectMarshaler
 	// By, Why and Scope say who did something, for what reason and to what extent
 	// ("route landing"). They are an operator's words and not redacted.
 	By, Why, Scope string
@@ -105,6 +111,9 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if r.Difference != nil {
 		errs = errors.Join(errs, enc.AddObject("divergence", r.Difference))
 	}
+	if r.Evidence != nil {
+		errs = errors.Join(errs, enc.AddObject("evidence", r.Evidence))
+	}
 	if r.Findings != nil {
 		errs = errors.Join(errs, enc.AddArray("findings", r.Findings))
 	}
@@ -113,6 +122,9 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	}
 	if r.Err != nil {
 		enc.AddString("error", redact.text(withoutURL(r.Err), r.Query))
+	}
+	if r.Probe {
+		enc.AddBool("probe", true)
 	}
 	addOperation(enc, r)
 	// On more than the records that are left out: there may be none of those to say so.
@@ -167,6 +179,8 @@ func addOperation(enc zapcore.ObjectEncoder, r *Record) {
 	if r.Removed != 0 || r.Event == EventPurge || r.Event == EventReset {
 		enc.AddInt("removed", r.Removed)
 	}
+	addTime(enc, "from", r.From)
+	addTime(enc, "until", r.Until)
 	if r.Records != 0 || r.Event == EventDrop {
 		enc.AddInt64("records", r.Records)
 	}
@@ -177,6 +191,15 @@ func addString(enc zapcore.ObjectEncoder, name, value string) {
 		enc.AddString(name, value)
 	}
 }
+
+// addTime writes a time for who reads it at night: to the millisecond, in UTC.
+func addTime(enc zapcore.ObjectEncoder, name string, at time.Time) {
+	if !at.IsZero() {
+		enc.AddString(name, at.UTC().Format(timeFormat))
+	}
+}
+
+const timeFormat = "2006-01-02T15:04:05.000Z"
 
 func addDuration(enc zapcore.ObjectEncoder, name string, d time.Duration) {
 	if d > 0 {

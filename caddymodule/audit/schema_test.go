@@ -112,7 +112,7 @@ func schemaTypes(t *testing.T) map[string]string {
 // inRow are the names in the first column of a table.
 var inRow = regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+`(?:, )?)+) \\|")
 
-// checkNested holds the members of divergence and findings against their tables.
+// checkNested holds the members of divergence, evidence and findings against their tables.
 func checkNested(t *testing.T, text string) {
 	t.Helper()
 	defs := schemaParts(t).Defs
@@ -127,6 +127,7 @@ func checkNested(t *testing.T, text string) {
 	}
 	for section, want := range map[string]map[string]bool{
 		"divergence": members("divergence", "span"),
+		"evidence":   members("evidence"),
 		"findings":   members("finding"),
 	} {
 		_, after, _ := strings.Cut(text, "\n## "+section+"\n")
@@ -177,7 +178,7 @@ func caddyLine(r *Record, o Options, times zapcore.TimeEncoder) string {
 	return line.String()
 }
 
-// told is a divergence or a finding as the handler tells it.
+// told is a divergence, a finding or evidence as the handler tells it.
 type told map[string]any
 
 func (m told) MarshalLogObject(enc zapcore.ObjectEncoder) error {
@@ -235,6 +236,18 @@ func anyRecord(t *rapid.T) *Record {
 	if rapid.Bool().Draw(t, "found") {
 		r.Findings = toldList{{"kind": "marker", "detector": "csrf"}, {"kind": "reflection", "input": "param ref", "coding": "html", "offset": 3}}
 	}
+	if rapid.Bool().Draw(t, "leaks") {
+		r.Evidence = told{
+			"kind": rapid.SampledFrom([]string{"canary", "receipt", "refused"}).Draw(t, "kind"), "giver": "X", "receiver": "Y",
+			"input": "param ref", "where": "body, byte 570, input lead", "phase": "at once", "sentence": text("sentence"),
+			"status": map[string]string{"age": "12", "x-cache": text("status")},
+		}
+	}
+	// A year has four digits: what probes find is of these days.
+	moment := func(name string) time.Time {
+		return time.UnixMilli(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, name)) // year 1 to 9999; the zero time is none
+	}
+	r.Probe, r.From, r.Until = rapid.Bool().Draw(t, "probe"), moment("from"), moment("until")
 	return r
 }
 
@@ -268,6 +281,7 @@ func TestSchemaRefuses(t *testing.T) {
 		}
 		delete(line, "divergence") // what stands for it in full is not one
 		delete(line, "findings")
+		delete(line, "evidence")
 		change(line)
 		return schema.Validate(line)
 	}
@@ -287,6 +301,7 @@ func TestSchemaRefuses(t *testing.T) {
 	for name, value := range map[string]any{
 		"msg": "handled request", "event": "bow", "level": "error", "schema": 2, "visitor": "192.0.2.7", "key": "ab", "mode": "off",
 		"divergence": map[string]any{"part": "footer"}, "findings": []any{map[string]any{}},
+		"evidence": map[string]any{"kind": "hunch"}, "from": "2026-11-23T03:00:00Z", "until": "3 o'clock",
 	} {
 		if changed(func(line map[string]any) { line[name] = value }) == nil {
 			t.Errorf("%s may be %v", name, value)

@@ -28,6 +28,10 @@ there were in a time or on a route, cacheward audit objects tells.
 The CSV has one line for each time that an object was served, and a column for each
 parameter, several values of it joined by |; a | in a value stands as %7C.
 
+Probes, with which the edge watches its pages from outside, are marked and count as no
+visitors. If one was given what belongs to another, caches in front may have given these
+pages to more people than records can tell: that is said first, like all that is missing.
+
 If records are missing, because the queue was full, because only a sample of the serves is
 written, or because lines are damaged, that is said before all else.
 
@@ -66,7 +70,7 @@ written, or because lines are damaged, that is said before all else.
 			}
 			return x.tell(answer{
 				json: a.Document(), table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: a.Objects.Len() == 0, incomplete: a.Incomplete,
+				nothing: a.Objects.Len() == 0 && len(a.Leaks) == 0, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}
@@ -85,7 +89,8 @@ served, if any. Of the object, it says with which codes the origin was asked for
 with which codes the visitor came who caused that, so that it can be seen who was given
 a page that was made for somebody else's code. Requests without a code are listed where
 they were given such a page. With --param, values of that parameter
-count that records have only as digests: equal digests are equal values.
+count that records have only as digests: equal digests are equal values. Probes are left
+out, and counted: their codes are made up.
 
 The CSV is the whole list, one line a request and one column a parameter. Several values
 of one parameter are joined by |; a | in a value stands as %7C.
@@ -128,7 +133,10 @@ func auditObjects() auditVerb {
 		usage: "[<files...>]",
 		short: "Every stored page of a time: how often it was served, to how many, and what became of it",
 		long: `
-Lists the objects that were stored or served, those that were served most first.
+Lists the objects that were stored or served, those that were served most first. Probes
+count as serves, not as visitors. Leaked are those of whose page a probe from outside was
+given what belongs to another, at a time when they were stored or may have been in a cache
+in front.
 
 	$ cacheward audit objects --since 03:00 --route landing
 	$ cacheward audit objects --where 'url.contains("/lp")' --format csv

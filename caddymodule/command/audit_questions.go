@@ -16,7 +16,7 @@ func auditSummary() auditVerb {
 		long: `
 Sums up a time, by route: requests and how many of them were served from an object, how
 often the app was asked, refusals by reason, what diverged, what was asked for most.
-Trips, withdrawn pages and lost records come first. Of routes that only observe, it says
+Leaks, trips, withdrawn pages and lost records come first. Of routes that only observe, it says
 what enforcing would have made of the requests.
 
 	$ cacheward audit summary --since 24h

@@ -24,6 +24,7 @@ func auditTail() auditVerb {
 Shows the last records of a log and goes on with new ones as they are written, also when
 the log is rolled: when, the outcome or the event, route, status, how long the object is
 still fresh and how old it is, the visitor, the URL, and the reason with what it means.
+A leak that a probe has found is told whole, in several lines on a narrow terminal.
 Ctrl-C ends it. Standard input is read to its end, and not followed.
 
 	$ cacheward audit tail

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/audit/inquiry"
 	"github.com/cacheward/cacheward/caddymodule/audit/reading"
 	"github.com/cacheward/cacheward/caddymodule/audit/show"
 	"github.com/cacheward/cacheward/policies"
@@ -44,8 +46,12 @@ func newTailLine(style show.Style, width int, location *time.Location) *tailLine
 	return t
 }
 
-// text is the line of a record: most telling columns first, what it means last.
+// text is the line of a record: most telling columns first, what it means last. A leak has
+// several where the terminal is narrow: nothing of what it says is cut off.
 func (t *tailLine) text(e *reading.Entry) string {
+	if e.Event == audit.EventLeak {
+		return t.leak(e)
+	}
 	word, color := tailWord(e)
 	var b strings.Builder
 	used := 0
@@ -71,8 +77,12 @@ func (t *tailLine) text(e *reading.Entry) string {
 		column(show.Dim, life(e), lifeWidth)
 	}
 	if t.width <= 0 || t.width >= roomForVisitor {
-		t.visitor = grown(t.visitor, e.Visitor, len("3f2a-9bc0d1e2f3a4"))
-		column(show.Dim, orNone(e.Visitor), max(1, t.visitor))
+		visitor := e.Visitor
+		if e.Probe {
+			visitor = "probe"
+		}
+		t.visitor = grown(t.visitor, visitor, len("3f2a-9bc0d1e2f3a4"))
+		column(show.Dim, orNone(visitor), max(1, t.visitor))
 	}
 	why := t.why(e)
 	url := e.URL
@@ -100,6 +110,40 @@ func (t *tailLine) text(e *reading.Entry) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
+// leak tells of one, all of it painted.
+func (t *tailLine) leak(e *reading.Entry) string {
+	before := e.Time.In(t.location).Format(clockFormat) + "  "
+	why := e.Why
+	if why == "" && e.Evidence != nil {
+		why = e.Evidence.Sentence
+	}
+	parts := []string{strings.ToUpper(string(e.Event))}
+	for _, part := range []string{
+		e.Route, strings.TrimPrefix(cmp.Or(e.Scope, e.URL), "url "), strings.TrimSuffix(why, "."),
+		inquiry.LeakWindow(e.Event, e.From, e.Until, t.location),
+	} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	text := parts[0] + "  " + strings.Join(parts[1:], "; ")
+	if e.By != "" {
+		text += "; by " + e.By
+	}
+	if t.width <= 0 {
+		return t.style.Paint(show.Dim, before) + t.style.Paint(show.Alarm, text)
+	}
+	lines := show.Lines(text, max(leastLeak, t.width-len(before)))
+	for i, line := range lines {
+		lines[i] = strings.Repeat(" ", len(before)) + t.style.Paint(show.Alarm, line)
+	}
+	lines[0] = t.style.Paint(show.Dim, before) + strings.TrimLeft(lines[0], " ")
+	return strings.Join(lines, "\n")
+}
+
+// leastLeak is how many cells the words of a leak have, however narrow the terminal is.
+const leastLeak = 20
+
 // tailWord is the outcome of a request, or the event of another record, and its colour.
 func tailWord(e *reading.Entry) (string, show.Color) {
 	word := string(e.Event)
@@ -118,8 +162,10 @@ func tailWord(e *reading.Entry) (string, show.Color) {
 		return word, show.Warn
 	case audit.EventDiverge, audit.EventFault:
 		return word, show.Bad
-	case audit.EventWithdraw, audit.EventTrip, audit.EventDrop:
+	case audit.EventWithdraw, audit.EventTrip, audit.EventLeak, audit.EventDrop:
 		return word, show.Alarm
+	case audit.EventClear:
+		return word, show.Good
 	case audit.EventExpire, audit.EventEvict:
 		return word, show.Dim
 	}
@@ -172,6 +218,7 @@ func (t *tailLine) why(e *reading.Entry) string {
 	if e.Event == audit.EventPurge {
 		add(fmt.Sprintf("removed %s", show.Count(e.Removed)))
 	}
+	add(inquiry.LeakWindow(e.Event, e.From, e.Until, t.location))
 	add(e.Why)
 	if e.By != "" {
 		add("by " + e.By)

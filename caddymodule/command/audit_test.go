@@ -50,25 +50,32 @@ func TestAuditTranscripts(t *testing.T) {
 		{"why", []string{"why", "/register/lp", log}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stdout, stderr, code := audits(t, nil, append(test.args, "--tz", "UTC")...)
-			if code != test.code {
-				t.Fatalf("exit %d: %s", code, stderr)
-			}
-			got := strings.ReplaceAll(stdout+stderr, filepath.Dir(test.args[len(test.args)-1])+string(filepath.Separator), "")
-			golden := filepath.Join("testdata", "audit", test.name+".txt")
-			if *updateAudit {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s\nwas expected to be\n%s", got, want)
-			}
+			transcript(t, test.name, test.code, test.args...)
 		})
+	}
+}
+
+// transcript holds what the command says to a file in testdata/audit. The log is the last of
+// the arguments.
+func transcript(t *testing.T, name string, want int, args ...string) {
+	t.Helper()
+	stdout, stderr, code := audits(t, nil, append(args, "--tz", "UTC")...)
+	if code != want {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	got := strings.ReplaceAll(stdout+stderr, filepath.Dir(args[len(args)-1])+string(filepath.Separator), "")
+	golden := filepath.Join("testdata", "audit", name+".txt")
+	if *updateAudit {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(was) {
+		t.Errorf("%s\nwas expected to be\n%s", got, was)
 	}
 }
 
@@ -243,7 +250,9 @@ func TestAuditHostile(t *testing.T) {
 	log := file(t, "audit.log", incident()+
 		serveEntry(99_000, "hit"+evil, leaked, "3f2a9bc0d1e2f3a4", "=1+1", "https://hapitas.example/register/lp?ref=%3DHYPERLINK(1)"+evil)+
 		entry(99_100, "refuse"+evil, "route", "=landing"+evil, "reasons", []string{"private" + evil}, "url", evil, "detail", evil, "error", evil)+
-		entry(99_200, "trip", "scope", evil, "why", evil, "by", evil))
+		entry(99_200, "trip", "scope", evil, "why", evil, "by", evil)+
+		entry(99_300, "leak", "route", evil, "scope", "url "+evil, "url", "https://hapitas.example/register/lp?"+evil, "why", evil, "by", evil,
+			"until", "2026-11-23T03:01:39.000Z", "evidence", map[string]any{"kind": evil, "input": evil, "status": map[string]string{evil: evil}}))
 	own := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for _, verb := range [][]string{
 		{"summary"}, {"refusals"}, {"divergences"}, {"bypasses"}, {"why", "/register/lp"}, {"served", "--url", "/register/lp"}, {"attribution"}, {"objects"},

@@ -16,7 +16,8 @@ func auditWhy() auditVerb {
 		short: "The latest decisions on a page, in plain words",
 		long: `
 Says of a URL or a path what was decided on requests for it, the latest first, and why.
-Values of parameters are compared as far as records have them in clear.
+Values of parameters are compared as far as records have them in clear. Leaks of the page
+that probes have found are told whatever came after them.
 
 	$ cacheward audit why /register/lp
 	$ cacheward audit why 'https://shop.example/lp?ref=A1' --since 1h --limit 5

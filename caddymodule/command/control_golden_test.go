@@ -125,6 +125,20 @@ func TestStatusTexts(t *testing.T) {
 		narrow.width, narrow.terminal = 80, true
 		compare(t, "status-narrow", statusText(narrow, s, 3))
 	})
+	t.Run("status-leaking", func(t *testing.T) {
+		s := busy()
+		s.Tripped = []control.Tripped{{Route: "landing", Since: moment.Add(-time.Minute), By: "watch", Why: "a probe of https://hapitas.example/register/lp was given what belongs to another visitor: Y was given the answer to X"}}
+		s.Watched = []control.WatchStatus{
+			{URL: "https://hapitas.example/register/lp", State: control.WatchLeaking, OnLeak: "trip", Interval: 30, Probes: 4211, Leaks: 2,
+				LastClean: moment.Add(-91 * time.Second), FirstLeak: moment.Add(-61 * time.Second), ClearAfter: 10, Evidence: "Y was given the answer that the edge had made for X and did not permit to be shared"},
+			{URL: "https://hapitas.example/shop", State: control.WatchClean, OnLeak: "warn", Interval: 60, Probes: 2104, LastClean: moment.Add(-12 * time.Second)},
+			{URL: "https://hapitas.example/news", State: control.WatchUnknown, OnLeak: "trip", Interval: 60, Probes: 3, Problem: "status 403, and no receipt: a challenge page?"},
+		}
+		compare(t, "status-leaking", statusText(plain100, s, 40))
+		narrow := plain100
+		narrow.width, narrow.terminal = 80, true
+		compare(t, "status-leaking-narrow", statusText(narrow, s, 3))
+	})
 	t.Run("status-none", func(t *testing.T) {
 		s := control.Status{Version: "v0.1.0", Started: moment.Add(-time.Minute), Problems: []string{"the running configuration has no cacheward handler"}}
 		compare(t, "status-none", statusText(plain100, s, 40))
@@ -165,6 +179,7 @@ func TestTextsAreSafe(t *testing.T) {
 	h.Handler, h.Policy, h.PolicyFile, h.Mode, h.Store, h.Audit.Serves = evil, evil, evil, evil, evil, evil
 	h.Routes[0] = control.RouteStatus{Route: evil, Cache: evil, Mode: evil, Refusals: map[string]uint64{evil: 3}}
 	s.Stores[0].Store = evil
+	s.Watched = []control.WatchStatus{{URL: evil, State: control.WatchLeaking, Evidence: evil, Problem: evil, OnLeak: evil, ClearAfter: 1}, {URL: evil, State: evil}}
 	list := someObjects()
 	list.Objects[0] = control.Object{ID: evil, Route: evil, URL: evil, Key: evil, Store: evil, Digest: evil, Selecting: []string{evil}, Header: map[string][]string{evil: {evil}}}
 	q := control.Purge{URL: evil, Route: evil}

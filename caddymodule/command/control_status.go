@@ -23,7 +23,8 @@ const (
 	StatusLong  = `
 Shows the state of the running proxy: trips in force before all else, then its handlers,
 with the digest of the policy and the figures of each route since the process began, the
-stores against their bounds, and the queue of the audit log.
+stores against their bounds, the queue of the audit log, and what probes from outside have
+found at the watched URLs.
 
 	$ cacheward status
 	$ cacheward status --address unix//run/caddy-admin.sock
@@ -33,7 +34,7 @@ stores against their bounds, and the queue of the audit log.
 the origin's answers that were not stored, by their first reason.
 ` + adminFlagsLong + `
 Exit status: 0 if caching goes on and there is no problem; 1 if anything is tripped, or
-there are problems; 2 if the proxy could not be asked.
+there are problems, or a watched URL leaks; 2 if the proxy could not be asked.
 `
 )
 
@@ -55,7 +56,7 @@ func WireStatus(exit func(cmd *cobra.Command, code int) error) func(*cobra.Comma
 			if err := c.tell(answer, func(v view) string { return statusText(v, answer, *limit) }); err != nil {
 				return err
 			}
-			if len(answer.Tripped) > 0 || len(answer.Problems) > 0 {
+			if len(answer.Tripped) > 0 || len(answer.Problems) > 0 || leaking(answer.Watched) {
 				return errPart
 			}
 			return nil
@@ -69,6 +70,7 @@ func statusText(v view, s control.Status, limit int) string {
 		p.trips(s.Tripped)
 		p.WriteByte('\n')
 	}
+	p.leaks(s.Watched)
 	p.headline(show.Strong, "Cacheward "+s.Version)
 	if len(s.Tripped) == 0 {
 		p.fact("caching", "goes on: nothing is tripped", show.Good)
@@ -85,6 +87,10 @@ func statusText(v view, s control.Status, limit int) string {
 	if len(s.Stores) > 0 {
 		p.WriteByte('\n')
 		p.stores(s.Stores)
+	}
+	if len(s.Watched) > 0 {
+		p.WriteByte('\n')
+		p.watched(s.Watched)
 	}
 	return p.String()
 }

@@ -34,6 +34,7 @@ func Verbs() []*cobra.Command {
 		{"test", TestUsage, TestShort, TestLong, WireTest(Exit)},
 		{"explain", ExplainUsage, ExplainShort, ExplainLong, WireExplain(Exit)},
 		{"audit", AuditUsage, AuditShort, AuditLong, WireAudit(Exit)},
+		{"probe", ProbeUsage, ProbeShort, ProbeLong, WireProbe(Exit)},
 		{"purge", PurgeUsage, PurgeShort, PurgeLong, WirePurge(Exit)},
 		{"trip", TripUsage, TripShort, TripLong, WireTrip(Exit)},
 		{"reset", ResetUsage, ResetShort, ResetLong, WireReset(Exit)},

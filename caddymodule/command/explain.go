@@ -24,7 +24,7 @@ import (
 // What cacheward explain --help says.
 const (
 	ExplainUsage = "[<method>] <url> [<url2>] [-H 'Name: value' …] [--cookie 'name=value' …] [--policy <file> | --config <file> | --live [--address <admin>]] " +
-		"[--origin <url> | --response <file>] [--format text|json]"
+		"[--origin <url> | --response <file>] [--profile <name>|all] [--format text|json]"
 	ExplainShort = "Says what would happen to a request, step by step, and why"
 	ExplainLong  = `
 Says what Cacheward would do with a request: which route governs it and why none of the
@@ -49,6 +49,11 @@ judged as the answer to the canonical request. With --origin, that origin is ask
 is sent the canonical request and, on a corroborated route, the request itself, as the
 proxy would; a request that is not for the cache is not sent at all. Nothing is stored.
 
+With --profile, what CDNs of that profile would be told, or with all, what each kind
+would: of an answer that nobody may store, and of the object that is shared.
+
+	$ cacheward explain https://hapitas.example/ --origin http://127.0.0.1:3000 --profile all
+
 With --live, the running proxy answers by the policies that it has loaded, through
 Caddy's admin endpoint. Keys are then its own.
 
@@ -64,6 +69,7 @@ type explainer struct {
 	live             bool
 	address          string
 	origin, response string
+	profiles         []string
 	format, color    string
 	stdin            io.Reader
 	stdout, stderr   io.Writer
@@ -88,6 +94,7 @@ func wireExplain(cmd *cobra.Command, exit func(cmd *cobra.Command, code int) err
 	flags.StringVar(&x.address, "address", "", "with --live: the admin endpoint (default that of --config, or localhost:2019)")
 	flags.StringVar(&x.origin, "origin", "", "ask this origin, and judge its answers: http://127.0.0.1:3000")
 	flags.StringVar(&x.response, "response", "", "judge the response in this file; - is standard input")
+	flags.StringSliceVar(&x.profiles, "profile", nil, "say what a CDN of this profile (cloudflare, fastly …) would be told; all: what each would; again for more")
 	flags.StringVar(&x.format, "format", "text", "text or json")
 	flags.StringVar(&x.color, "color", "auto", "auto, always or never")
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
@@ -134,6 +141,9 @@ func (x *explainer) check() error {
 	case x.policy == "-" && x.response == "-":
 		return errors.New("--policy and --response cannot both be read from standard input")
 	}
+	if err := explain.CheckProfiles(x.profiles); err != nil {
+		return fmt.Errorf("--profile %w", err)
+	}
 	return nil
 }
 
@@ -142,7 +152,7 @@ var methodWord = regexp.MustCompile(`^(?:[A-Z]+|get|head|post|put|patch|delete|o
 
 // question reads the arguments and the flags that describe the request.
 func (x *explainer) question(args []string) (explain.Question, error) {
-	var q explain.Question
+	q := explain.Question{Profiles: x.profiles}
 	method := http.MethodGet
 	if len(args) > 1 && methodWord.MatchString(args[0]) {
 		method, args = strings.ToUpper(args[0]), args[1:]

@@ -73,6 +73,8 @@ func TestExplainCommand(t *testing.T) {
 		{"a header", "", []string{"http://127.0.0.1/lp", "-H", "Host: shop.example", "-p", file}, []string{"GET http://shop.example/lp"}},
 		{"a response", "HTTP/1.1 200 OK\nSet-Cookie: a=b\n\n", []string{"http://shop.example/lp", "-p", file, "--response", "-"}, []string{"status 200: refused", "set-cookie: The response sets a cookie", "not stored"}},
 		{"a policy from standard input", explainPolicy, []string{"http://shop.example/lp", "-p", "-"}, []string{"landing, cache 5m at <stdin>:3:5"}},
+		{"a profile", "", []string{"http://shop.example/lp", "-p", file, "--profile", "fastly,nginx"}, []string{"fastly  Fastly", "Surrogate-Control: no-store", "X-Accel-Expires: 0", "nothing is shared with it"}},
+		{"all profiles", "", []string{"http://shop.example/lp", "-p", file, "--profile", "all"}, []string{"generic, which the route speaks", "Vercel-Cdn-Cache-Control: no-store"}},
 		{"colours", "", []string{"http://shop.example/lp", "-p", file, "--color", "always"}, []string{"\x1b[1mlanding\x1b[0m"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,6 +121,7 @@ func TestExplainCommandRefuses(t *testing.T) {
 		{"origin and response", []string{"http://a/", "--origin", "x", "--response", "y"}, "exclude each other"},
 		{"address without live", []string{"http://a/", "--address", "x"}, "needs --live"},
 		{"standard input twice", []string{"http://a/", "-p", "-", "--response", "-"}, "standard input"},
+		{"a profile", []string{"http://a/", "-p", file, "--profile", "cloudfare"}, "did you mean \"cloudflare\"?"},
 		{"no file", []string{"http://a/", "-p", file + ".missing"}, "no such file"},
 		{"a policy that is wrong", []string{"http://a/", "-p", bad}, "no policy can be judged"},
 		{"no URL that a server accepts", []string{"http://a/%zz", "-p", file}, "no server accepts"},

@@ -150,7 +150,7 @@ func (l *loader) sites(name string, blocks []caddyfile.ServerBlock) []siteBlock 
 }
 
 // policyWords may begin a line of the policy in a cacheward block.
-var policyWords = []string{"version", "mode", "default", "ambiguous", "identity", "on_leak", "route"}
+var policyWords = []string{"version", "mode", "default", "ambiguous", "identity", "downstream", "on_leak", "route"}
 
 // siteScopes reads the policies of a site's cacheward blocks, in the order in which the
 // adapter numbers them; those of named routes are counted apart, below zero.

@@ -121,7 +121,9 @@ type Status struct {
 
 	Handlers []HandlerStatus `json:"handlers"`
 	Stores   []StoreStatus   `json:"stores"`
-	Problems []string        `json:"problems,omitempty"`
+	// Watched are the URLs that the proxy probes from outside.
+	Watched  []WatchStatus `json:"watched,omitempty"`
+	Problems []string      `json:"problems,omitempty"`
 }
 
 // HandlerStatus is one handler of the configuration in force.
@@ -169,6 +171,35 @@ type StoreStatus struct {
 	FillBytes int64 `json:"fill_bytes"`
 	FillLimit int64 `json:"fill_limit"`
 }
+
+// WatchStatus is one URL that is probed from outside, through whatever stands in front.
+type WatchStatus struct {
+	URL string `json:"url"`
+	// State is clean, leaking, or unknown: nothing has been found out yet, or could be
+	// the last time (Problem says why).
+	State    string   `json:"state"`
+	Routes   []string `json:"routes,omitempty"` // that answer it
+	OnLeak   string   `json:"on_leak"`          // trip or warn
+	Interval float64  `json:"interval_s"`
+	Probes   uint64   `json:"probes"`
+	Leaks    uint64   `json:"leaks,omitempty"` // probes that found one
+	// The last probe that found no leak, before FirstLeak where it is leaking.
+	LastProbe time.Time `json:"last_probe,omitzero"`
+	LastClean time.Time `json:"last_clean,omitzero"`
+	FirstLeak time.Time `json:"first_leak,omitzero"`
+	// Clean probes in a row, of ClearAfter that end the leak.
+	Clean      int    `json:"clean,omitempty"`
+	ClearAfter int    `json:"clear_after,omitempty"`
+	Evidence   string `json:"evidence,omitempty"` // in a sentence
+	Problem    string `json:"problem,omitempty"`
+}
+
+// The states of a watched URL.
+const (
+	WatchClean   = "clean"
+	WatchLeaking = "leaking"
+	WatchUnknown = "unknown"
+)
 
 // AuditStatus is the queue of records.
 type AuditStatus struct {

@@ -14,6 +14,9 @@ type Question struct {
 	// its answer to the first request itself; it is not looked at without Response.
 	Response *Response `json:"response,omitempty"`
 	Own      *Response `json:"own,omitempty"`
+	// Profiles are those of whose CDNs one wants to know what they would be told of the
+	// first request; [AllProfiles] is every one of them.
+	Profiles []string `json:"profiles,omitempty"`
 }
 
 // Answer is what there is to say, by each policy that was asked.
@@ -48,6 +51,11 @@ func Ask(name string, policy *policies.Policy, compiled *policies.Compiled, q Qu
 				if err := e.Corroborate(*q.Own); err != nil {
 					return nil, err
 				}
+			}
+		}
+		if i == 0 {
+			if err := e.Speak(q.Profiles); err != nil {
+				return nil, err
 			}
 		}
 		report.Explanations = append(report.Explanations, e)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
@@ -42,8 +41,13 @@ func (e *Explanation) store(f *fill) []policies.Reason {
 	} else if !unasked {
 		return []policies.Reason{policies.ReasonNotFresh}
 	}
-	if _, ok := httpcache.VaryNames(head); !ok {
+	names, ok := httpcache.VaryNames(head)
+	if !ok {
 		return []policies.Reason{policies.ReasonVaryTooMany}
+	}
+	if httpcache.ErrorStatus(status) && slices.ContainsFunc(names, e.rule.Varies) &&
+		slices.ContainsFunc(e.rule.MayProvoke(e.parts), func(name string) bool { return !slices.Contains(names, name) }) {
+		return []policies.Reason{policies.ReasonStatus} // a variant, but of fewer headers than may have caused it
 	}
 	if _, ok := httpcache.Tags(head); !ok {
 		return []policies.Reason{policies.ReasonTagsTooMany}
@@ -80,17 +84,22 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 		httpcache.AddVary(h, name)
 	}
 	h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
+	delete(h, "Content-Length") // what is sent depends on the request
+	profile := e.rule.Profile
 	switch down := e.rule.Downstream; {
 	case down == nil:
-		httpcache.Forbid(h)
+		httpcache.ForbidAs(h, profile)
 	case e.rule.Relay:
 		httpcache.Relay(h)
 	case !unasked || ttl <= 0:
-		httpcache.Forbid(h)
+		httpcache.ForbidAs(h, profile)
 	default:
-		httpcache.Permit(h, gate.PermissionOf(down, ttl, age))
+		f.shared = &shared{h.Clone(), gate.PermissionOf(down, ttl, age)}
+		if !httpcache.PermitAs(h, f.shared.permission, profile) {
+			reason := policies.ReasonDownstreamTags.Info()
+			f.state.Notes = append(f.state.Notes, reason.Code+": "+reason.Sentence)
+		}
 	}
-	delete(h, "Content-Length") // what is sent depends on the request
 	var out []Field
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
@@ -100,20 +109,14 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 	return out
 }
 
-// cachingFields are those of the fields that say who may keep the response.
-func cachingFields(all []Field) []Field {
+// cachingFields are those of the fields that say who may keep the response. Vary says so
+// too, where it is there to keep CDNs from storing.
+func cachingFields(all []Field, vary bool) []Field {
 	var out []Field
 	for _, f := range all {
-		if strings.HasSuffix(f.Name, "Cache-Control") {
+		if httpcache.Governs(f.Name) || vary && f.Name == "Vary" {
 			out = append(out, f)
 		}
 	}
 	return out
-}
-
-// private are the fields of an answer that is its visitor's alone.
-func private() []Field {
-	h := make(http.Header)
-	httpcache.Forbid(h)
-	return []Field{{"Cache-Control", h.Get("Cache-Control")}}
 }

@@ -131,6 +131,7 @@ func fields(in []policies.Field) []Field {
 
 func (e *Explanation) explainContract() {
 	c := &e.Contract
+	c.Profile = e.rule.Profile.Name
 	switch d := e.rule.Downstream; {
 	case d == nil:
 		c.Permits = PermitsNothing

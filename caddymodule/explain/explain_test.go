@@ -146,7 +146,7 @@ func TestExplainCacheable(t *testing.T) {
 	if e.Canonical.Text != want {
 		t.Errorf("canonical request %q, want %q", e.Canonical.Text, want)
 	}
-	if e.Admission.Rule != policies.Corroborated || e.Contract != (Contract{Permits: PermitsTTL, TTL: 60, At: "policy.yaml:14:17"}) {
+	if e.Admission.Rule != policies.Corroborated || e.Contract != (Contract{Permits: PermitsTTL, TTL: 60, Profile: "generic", At: "policy.yaml:14:17"}) {
 		t.Errorf("admission %+v, contract %+v", e.Admission, e.Contract)
 	}
 }
@@ -348,6 +348,9 @@ func TestJSONHasItAll(t *testing.T) {
 	for _, url := range []string{"/register/lp?ref=1", "/static/a", "/once", "/x", "/none"} {
 		e := s.ask("http://hapitas.example"+url, "X-Trace", "4bf92f3577b34da6", "Accept-Language", "ja-JP")
 		for range 2 {
+			if err := e.Speak([]string{AllProfiles}); err != nil {
+				t.Fatal(err)
+			}
 			data, err := json.Marshal(e)
 			if err != nil {
 				t.Fatal(err)

@@ -40,6 +40,9 @@ type Explanation struct {
 	// Response is nil before [Explanation.Judge].
 	Response *Judgement `json:"response,omitempty"`
 
+	// Profiles is what CDNs would be told. See [Explanation.Speak].
+	Profiles []Spoken `json:"profiles,omitempty"`
+
 	policy *policies.Policy
 	rule   *policies.Rule
 	route  *policies.Route // nil: the default
@@ -179,6 +182,8 @@ type Contract struct {
 	// TTL and Browser are the lifetimes for the CDN and the browser, in seconds.
 	TTL     int64 `json:"ttl,omitempty"`
 	Browser int64 `json:"browser,omitempty"`
+	// Profile is the dialect in which the CDN is told, of refusals too.
+	Profile string `json:"profile"`
 	// At is where the route says so.
 	At string `json:"at,omitempty"`
 }

@@ -43,6 +43,7 @@ type fill struct {
 	body     gate.Body
 	header   http.Header // as it is stored
 	state    *Judgement
+	shared   *shared // nil where caches further on get no permission
 }
 
 func (e *Explanation) open(r Response) *fill {
@@ -66,7 +67,7 @@ func (e *Explanation) open(r Response) *fill {
 // its answer is its visitor's alone, for the reasons that the verdict has.
 func (e *Explanation) Judge(r Response) {
 	f := e.open(r)
-	j := &Judgement{Status: r.Status, First: private()}
+	j := &Judgement{Status: r.Status, First: cachingFields(e.refusal(e.rule.Profile, r.Header), e.rule.Profile.VaryCookie)}
 	f.state, e.Response, e.fill = j, j, f
 	if !e.cache {
 		j.Reasons = e.Verdict.Reasons
@@ -95,7 +96,7 @@ func (e *Explanation) Judge(r Response) {
 		j.First = nil // nothing is changed
 	}
 	if j.Stored && e.withheld(f) {
-		j.First = cachingFields(j.Hit) // the object, as everybody gets it
+		j.First = cachingFields(j.Hit, false) // the object, as everybody gets it
 	}
 	if j.Stored && len(j.Markers) > 0 {
 		j.Notes = append(j.Notes, "On a corroborated route a marker is no refusal by itself: two answers have to agree, in the markers as well.")

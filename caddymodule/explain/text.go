@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -37,6 +38,7 @@ func (e *Explanation) WriteText(w io.Writer, color bool) error {
 	if e.Observed {
 		p.line("The route only observes: nothing of this is in force, it is only recorded.")
 	}
+	e.writeProfiles(p)
 	return p.w.Flush()
 }
 
@@ -205,6 +207,9 @@ func (e *Explanation) contract(p *printer) string {
 	case PermitsTTL:
 		text = "caches further on may keep admitted objects for " + length(e.Contract.TTL)
 	}
+	if e.Contract.Profile != policies.ProfileGeneric {
+		text += ", said as " + e.Contract.Profile
+	}
 	return text + p.place(e.Contract.At)
 }
 
@@ -216,10 +221,10 @@ func length(seconds int64) string {
 func governing(fields []Field) []Field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f Field) bool {
 		switch f.Name {
-		case "Age", "Vary", "Etag", "Last-Modified", "Expires", "Pragma":
+		case "Age", "Vary", "Etag", "Last-Modified":
 			return false
 		}
-		return !strings.HasSuffix(f.Name, "Cache-Control") && !strings.HasSuffix(f.Name, "Surrogate-Control")
+		return !httpcache.Governs(f.Name)
 	})
 }
 

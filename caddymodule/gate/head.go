@@ -174,11 +174,7 @@ func (f *findings) checkStatus(status int, head section, r Rules) {
 	refused := !r.Operator && httpcache.ErrorStatus(status) && !r.Errors
 	f.addIf(never || refused || !stored, policies.ReasonStatus)
 
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		f.addIf(r.Operator && strings.Join(head.fields["Location"], "") == "", policies.ReasonRedirectWithoutLocation)
-	}
+	f.addIf(r.Operator && Nowhere(status, head.fields), policies.ReasonRedirectWithoutLocation)
 }
 
 // checkIncremental finds responses that are not one whole representation.

@@ -1,6 +1,9 @@
 package gate
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Comparable says whether the answer to a visitor's own request will be one that a fill
 // can be compared with: not a HEAD's, a range's, or one that is conditional.
@@ -28,4 +31,15 @@ func RequestError(status int) bool {
 		return true
 	}
 	return status >= 500
+}
+
+// Nowhere says whether a response with that status and header is a redirect without
+// a Location.
+func Nowhere(status int, h http.Header) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return strings.Join(h["Location"], "") == ""
+	}
+	return false
 }

@@ -71,7 +71,7 @@ func PermissionOf(d *policies.Downstream, ttl, age time.Duration) httpcache.Perm
 	if left < time.Second {
 		return httpcache.Permission{}
 	}
-	p := httpcache.Permission{CDN: left + age}
+	p := httpcache.Permission{CDN: left + age, Age: age}
 	if d.Browser > 0 {
 		p.Browser = min(time.Duration(d.Browser), ttl) + age
 	}

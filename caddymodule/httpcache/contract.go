@@ -4,7 +4,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/cacheward/cacheward/policies"
 )
 
 // forbidden is said in both words: private is what some CDNs act on, no-store
@@ -23,6 +26,67 @@ func Forbid(h http.Header) {
 	h["Cache-Control"] = []string{forbidden}
 }
 
+// ForbidAs is [Forbid], said in the dialect of a CDN as well: the field that it reads
+// before Cache-Control refuses, and pages vary on Cookie where that keeps the CDN from
+// storing them whatever else it was told. Nil is no CDN's dialect.
+func ForbidAs(h http.Header, to *policies.Profile) {
+	Forbid(h)
+	if to == nil {
+		return
+	}
+	if to.Refuse.Name != "" {
+		h[to.Refuse.Name] = []string{to.Refuse.Value}
+	}
+	if to.VaryCookie && perhapsHTML(h) {
+		AddVary(h, "Cookie")
+	}
+}
+
+// ForbidEverywhere is the strongest refusal: what every known CDN is refused by, all at
+// once, whichever may stand before this proxy, and Vary: * alone. That is a refusal on
+// its own at Cloudflare, Akamai, Google Cloud CDN, Varnish and nginx, and has CloudFront
+// ask each time. It takes the place of every other Vary, Cookie included: Varnish and
+// nginx look for exactly *, and Vercel, which does for Cookie, is told in its own field.
+func ForbidEverywhere(h http.Header) {
+	Forbid(h)
+	for _, f := range everyRefusal() {
+		h[f.Name] = []string{f.Value}
+	}
+	for name := range h {
+		if strings.EqualFold(name, "Vary") {
+			delete(h, name)
+		}
+	}
+	h["Vary"] = []string{"*"}
+}
+
+// everyRefusal are the refusals of all profiles. One that has no refusal of its own and a
+// field in which it permits is refused by that.
+var everyRefusal = sync.OnceValue(func() []policies.Field {
+	var all []policies.Field
+	for _, p := range policies.Profiles() {
+		switch {
+		case p.Refuse.Name != "":
+			all = append(all, p.Refuse)
+		case p.Share.Name != "Cache-Control":
+			all = append(all, policies.Field{Name: p.Share.Name, Value: "no-store"})
+		}
+	}
+	return all
+})
+
+// perhapsHTML reports whether the content is a page, or it is not said what it is.
+func perhapsHTML(h http.Header) bool {
+	for _, line := range lines(h, "Content-Type") {
+		kind, _, _ := strings.Cut(line, ";")
+		switch strings.ToLower(strings.Trim(kind, " \t")) {
+		case "", "text/html", "application/xhtml+xml":
+			return true
+		}
+	}
+	return len(lines(h, "Content-Type")) == 0
+}
+
 // Permission is for how long caches downstream may hold a response. Lifetimes
 // count as in RFC 9111 §4.2, from when the origin made the response, so a cache
 // downstream subtracts Age; parts of a second are dropped.
@@ -30,6 +94,9 @@ type Permission struct {
 	// CDN is the lifetime in shared caches. Less than a second permits nothing
 	// at all, to browsers neither.
 	CDN time.Duration
+	// Age is how much of both is over: the Age that the response carries. CDNs that do
+	// not look at Age are told so much less.
+	Age time.Duration
 	// Browser is the lifetime in the visitor's browser. At less than a second
 	// the browser revalidates each time.
 	Browser time.Duration
@@ -38,19 +105,49 @@ type Permission struct {
 // Permit makes h permit caches downstream what p says, in the generic dialect:
 // Cache-Control for browsers and CDN-Cache-Control (RFC 9213) for the CDN. All
 // other fields that govern caching go, as with [Forbid].
-func Permit(h http.Header, p Permission) {
-	if p.CDN < time.Second {
-		Forbid(h)
-		return
+func Permit(h http.Header, p Permission) { PermitAs(h, p, nil) }
+
+// PermitAs is [Permit] in the dialect of a CDN: browsers have theirs from Cache-Control,
+// and the CDN its time from the most specific field that it reads. The tags under which
+// the response can be purged stand in the CDN's own field, in lower case and within its
+// limits. Nil, and the generic profile, is the generic dialect; the tags stay as they are
+// then.
+//
+// Ok is false if the CDN would not take all of the tags. The response is forbidden then:
+// what cannot be purged must not be shared.
+func PermitAs(h http.Header, p Permission, to *policies.Profile) (ok bool) {
+	left := p.CDN
+	if to != nil && to.AgeIgnored {
+		left -= p.Age
+	}
+	if left < time.Second {
+		ForbidAs(h, to)
+		return true
+	}
+	if to != nil && !tell(h, to) {
+		ForbidAs(h, to)
+		return false
 	}
 	clearCaching(h)
 	browser := "public, max-age=0, must-revalidate"
 	if p.Browser >= time.Second {
 		browser = "public, max-age=" + wholeSeconds(p.Browser)
 	}
+	share := genericShare
+	if to != nil {
+		share = to.Share
+	}
+	if share.Name == "Cache-Control" {
+		h["Cache-Control"] = []string{browser + ", " + share.Value + wholeSeconds(left)}
+		return true
+	}
 	h["Cache-Control"] = []string{browser}
-	h["Cdn-Cache-Control"] = []string{"max-age=" + wholeSeconds(p.CDN)}
+	h[share.Name] = []string{share.Value + wholeSeconds(left)}
+	return true
 }
+
+// genericShare is the field for CDNs in general (RFC 9213 §3.1).
+var genericShare = policies.Field{Name: "Cdn-Cache-Control", Value: "max-age="}
 
 // Relay leaves it to the origin what caches downstream may do. Its Cache-Control,
 // Expires and Pragma stay. A targeted field that permits was for this cache and is
@@ -80,15 +177,25 @@ func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/tim
 
 func clearCaching(h http.Header) {
 	for name := range h {
-		if governsCaching(name) {
+		if Governs(name) {
 			delete(h, name)
 		}
 	}
 }
 
-// governsCaching reports whether the field says to any cache whether, for how
+// Tells reports whether the field is one of those by which caches downstream are told, in
+// a CDN's dialect, what they may do: one that governs caching, Vary, or tags.
+func Tells(name string, to *policies.Profile) bool {
+	own := ""
+	if to != nil && to.Tags != nil {
+		own = to.Tags.Field
+	}
+	return Governs(name) || strings.EqualFold(name, "Vary") || isTagField(name, own)
+}
+
+// Governs reports whether the field says to any cache whether, for how
 // long or under which key it may store a response.
-func governsCaching(name string) bool {
+func Governs(name string) bool {
 	return targeted(name) || strings.EqualFold(name, "Cache-Control") ||
 		strings.EqualFold(name, "Expires") || strings.EqualFold(name, "Pragma")
 }

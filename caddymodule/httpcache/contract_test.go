@@ -118,7 +118,7 @@ func TestForbidLeavesNoPermission(t *testing.T) {
 		}
 		others := 0
 		for name := range h {
-			if !governsCaching(name) {
+			if !Governs(name) {
 				others++
 			}
 		}

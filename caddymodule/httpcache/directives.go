@@ -204,6 +204,10 @@ func (d *Directives) restrict(text string) {
 func (d *Directives) permit(control []string) {
 	parsed, err := cacheobject.ParseResponseCacheControl(strings.Join(control, ", "))
 	if err != nil {
+		if ended, found := endless(control); found {
+			d.permit(ended)
+			return
+		}
 		d.Malformed = true
 		if negativeLifetime(control) {
 			d.Malformed, d.SMaxAge, d.HasSMaxAge = false, 0, true
@@ -240,6 +244,28 @@ func (d *Directives) permit(control []string) {
 		}
 	}
 	*d = p
+}
+
+// endless puts no seconds where stale-while-revalidate and stale-if-error have none, and
+// reports whether there were such. RFC 5861 wants seconds; frameworks that send none
+// (Next.js before version 15) mean that there is no end. Here they permit nothing, and
+// are no reason to doubt the lifetime beside them.
+func endless(control []string) (ended []string, found bool) {
+	for _, line := range control {
+		var all []string
+		rest := eachDirective(line, func(name, value string, hasValue bool) {
+			lower := strings.ToLower(name)
+			if !hasValue && (lower == "stale-while-revalidate" || lower == "stale-if-error") {
+				found, hasValue, value = true, true, "0"
+			}
+			if hasValue {
+				name += `="` + value + `"`
+			}
+			all = append(all, name)
+		})
+		ended = append(ended, strings.Join(append(all, rest), ", "))
+	}
+	return ended, found
 }
 
 // negativeLifetime reports whether the lines are well-formed but for a lifetime below

@@ -35,4 +35,5 @@
 //	RFC 9213     targeted fields: those to us       targeted.go
 //	             those to caches downstream         contract.go
 //	RFC 9875     groups; and vendors' tags          groups.go
+//	             tags to caches downstream          contract_tags.go
 package httpcache

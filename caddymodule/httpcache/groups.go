@@ -51,24 +51,39 @@ func stringList(all []string) []string {
 	return found
 }
 
+// tagFields are the fields of vendors that name tags, and what parts two of them.
+var tagFields = []tagField{
+	{"Cache-Tag", isComma},
+	{"Edge-Cache-Tag", isComma},
+	{"Cdn-Tag", isComma},
+	{"Vercel-Cache-Tag", isComma},
+	{"Netlify-Cache-Tag", isComma},
+	{"Surrogate-Key", isWhiteSpace},
+	{"Xkey", isWhiteSpace},
+}
+
+type tagField struct {
+	name     string
+	separate func(rune) bool
+}
+
 // Tags are the tags under which a response can be purged, each once, as vendors
-// write them: with commas in Cache-Tag, Edge-Cache-Tag and CDN-Tag, with white space
-// in Surrogate-Key and xkey. The case of letters is kept.
+// write them: with commas in Cache-Tag, Edge-Cache-Tag, CDN-Tag, Vercel-Cache-Tag and
+// Netlify-Cache-Tag, with white space in Surrogate-Key and xkey. The case of letters is
+// kept.
 //
 // Ok is false if there are more than 1000 tags or one has more than 1024 bytes. Such
 // a response must not be stored: it could not be purged.
-func Tags(h http.Header) (tags []string, ok bool) {
+func Tags(h http.Header) (tags []string, ok bool) { return tagsIn(h, "") }
+
+// tagsIn is [Tags], with one more field to look in, whose tags are parted by commas.
+func tagsIn(h http.Header, own string) (tags []string, ok bool) {
+	fields := tagFields
+	if own != "" && !slices.ContainsFunc(fields, func(f tagField) bool { return f.name == own }) {
+		fields = append(fields[:len(fields):len(fields)], tagField{own, isComma})
+	}
 	seen := make(map[string]bool)
-	for _, field := range []struct {
-		name     string
-		separate func(rune) bool
-	}{
-		{"Cache-Tag", isComma},
-		{"Edge-Cache-Tag", isComma},
-		{"Cdn-Tag", isComma},
-		{"Surrogate-Key", isWhiteSpace},
-		{"Xkey", isWhiteSpace},
-	} {
+	for _, field := range fields {
 		for _, line := range lines(h, field.name) {
 			for tag := range strings.FieldsFuncSeq(line, field.separate) {
 				tag = strings.Trim(tag, " \t")

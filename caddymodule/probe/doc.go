@@ -12,10 +12,16 @@
 //	signature.go a request's mark, and who may use it once
 //	receipt.go   what the edge received and permitted, sealed
 //	canary.go    values that belong to one visitor and one input
+//	input.go     where they are put, and where not
 //	plan.go      which visitors ask what, and in which order
-//	ask.go       one request and its answer, bounded
+//	ask.go       one request and its answer, bounded; several at once
+//	search.go    whose values are in an answer
 //	caches.go    what the status fields of CDNs say
-//	judge.go     isolated, shared or leak, with the evidence
+//	judge.go     isolated, shared or leak
+//	differs.go   who must not be given what may be shared
+//	evidence.go  why it is a leak, and who leaks
+//	behaviour.go what the caches in front do
+//	summary.go   the report, put together; its form is in report.go
 //	probe.go     the whole of it
 //
 // It knows no Caddy.

@@ -29,6 +29,10 @@ var (
 	// the one that is stored any more.
 	ErrReplaced = errors.New("what was to be updated is not stored any more")
 
+	// ErrSelecting is why a response was not stored: more request fields than choose
+	// among the variants of its key may have made it what it is.
+	ErrSelecting = errors.New("chosen by request fields that choose among no variants of its key")
+
 	// ErrVaryAny is why a response was not stored: its Vary has a "*", so that no
 	// later request ever matches (RFC 9111 §4.1).
 	ErrVaryAny = errors.New("vary of * matches no request")
@@ -60,8 +64,8 @@ type Selecting struct {
 type Sent func(name string) (value string, ok bool)
 
 // SelectedBy reports whether the object may answer a request that would be sent
-// so: all its selecting fields match (RFC 9111 §4.1). An object whose response had
-// no Vary always may.
+// so: all its selecting fields match (RFC 9111 §4.1). An object that has none always
+// may.
 func (o *Object) SelectedBy(sent Sent) bool {
 	for i := range o.Selecting {
 		f := &o.Selecting[i]
@@ -82,8 +86,13 @@ func (o *Object) SelectedBy(sent Sent) bool {
 // It looks up once where there are no variants, allocating nothing, and else twice.
 func Select(s Store, primary Key, parts []byte, sent Sent) (o *Object, at Key, err error) {
 	o, err = s.Get(primary, parts)
-	if err != nil || o == nil || o.Variants == nil {
-		return o, primary, err
+	switch {
+	case err != nil || o == nil:
+		return nil, primary, err
+	case o.Variants == nil && o.SelectedBy(sent):
+		return o, primary, nil
+	case o.Variants == nil:
+		return nil, primary, nil
 	}
 	v := o.Variants
 	at = v.key(primary, sent)
@@ -128,11 +137,14 @@ func appendString(b []byte, s string) []byte {
 // also if an error is returned then; o must not be shared yet. A name that the
 // index does not have yet drops all variants that were chosen without it.
 //
+// Where o.Selecting is set already, o answers only requests that are sent so, whatever
+// its Vary names: an error that something in the request may have caused.
+//
 // Instead, where given, is the stored object that o is an update of. If it is not
 // there any more, or was revoked ([Store.Revoked]), o is not stored: what it was updated
 // from has been replaced, or dropped for a reason.
 //
-// It returns [ErrReplaced], [ErrTooManyNames], [ErrVaryAny], or what the store
+// It returns [ErrReplaced], [ErrTooManyNames], [ErrSelecting], [ErrVaryAny], or what the store
 // returns; o is not reachable then. All who admit to or drop from one store must use
 // the same locks.
 func Admit(s Store, locks *KeyLocks, o, instead *Object, names []string, sent Sent) error {
@@ -168,6 +180,11 @@ func Admit(s Store, locks *KeyLocks, o, instead *Object, names []string, sent Se
 	v, outdated, err := nextIndex(last, names)
 	if err != nil {
 		return err
+	}
+	for i := range o.Selecting {
+		if !slices.Contains(v.Names, o.Selecting[i].Name) {
+			return ErrSelecting
+		}
 	}
 	o.Key = v.key(primary, sent)
 	o.Selecting = make([]Selecting, len(v.Names))

@@ -26,6 +26,7 @@ its Caddyfile are here:
 	registerExplain()
 	registerTest()
 	registerAudit()
+	registerProbe()
 	registerControl()
 	caddycmd.Main()
 }

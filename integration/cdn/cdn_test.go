@@ -62,3 +62,14 @@ func TestVarnish(t *testing.T) {
 		t.Error("the new rules are not in force")
 	}
 }
+
+func TestTrafficServer(t *testing.T) {
+	origin := counter(t)
+	obeys := StartTrafficServer(t, origin, nil, nil)
+	edge.Eventually(t, "its cache", func() bool { return same(t, obeys.Address, "?control=max-age=60&a") })
+	if same(t, obeys.Address, "?control=private,no-store&a") {
+		t.Error("Traffic Server does not obey")
+	}
+	not := StartTrafficServer(t, origin, []string{"proxy.config.http.cache.ignore_server_no_cache INT 1"}, []string{"url_regex=.* ttl-in-cache=5m"})
+	edge.Eventually(t, "its cache", func() bool { return same(t, not.Address, "?control=private,no-store&b") })
+}

@@ -5,6 +5,7 @@ package edge
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -42,6 +43,7 @@ func Start(t testing.TB, binary, dir string, addresses []string, args ...string)
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
+	tie(cmd)
 	var log output
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -93,18 +95,19 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Fatalf("never came to pass: %s", what)
 }
 
+// The ports that FreeAddresses looks among: above those of well-known services, and below
+// those that systems give to clients, of which a busy machine has few to spare and may use
+// one before who it was meant for listens.
+const firstPort, lastPort = 12_000, 32_000
+
 // FreeAddresses returns loopback addresses with consecutive free ports.
 func FreeAddresses(t testing.TB, n int) []string {
 	t.Helper()
-	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := first.Addr().(*net.TCPAddr).Port
-		listeners := []net.Listener{first}
-		addresses := []string{first.Addr().String()}
-		for i := 1; i < n; i++ {
+	for range 500 {
+		base := firstPort + rand.IntN(lastPort-firstPort-n)
+		var listeners []net.Listener
+		var addresses []string
+		for i := range n {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i))
 			if err != nil {
 				break

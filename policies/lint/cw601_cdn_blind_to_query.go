@@ -27,6 +27,9 @@ func cdnBlindToQuery(p *Pass) {
 		if _, landed := landingPath(r); landed {
 			continue // CW603 says more
 		}
+		if p.Policy.ProfileOf(r).Query != "" {
+			continue // CW606 names the CDN
+		}
 		field, what := "", ""
 		switch {
 		case len(r.Params.Key) > 0:

@@ -21,7 +21,8 @@ type AttributionOptions struct {
 }
 
 // Attribution is the question that the business asks after an incident: which visitor
-// came with which code, and whose page they were given.
+// came with which code, and whose page they were given. Probes are left out: their codes
+// are made up.
 type Attribution struct {
 	options  AttributionOptions
 	params   map[string]bool
@@ -30,6 +31,7 @@ type Attribution struct {
 	names    *textTable
 	rows     rows[visit]
 	origins  map[text]*origin
+	probes   int // requests with a code that were left out
 }
 
 // visit is a request with a code, or one without that was served from an object.
@@ -69,7 +71,7 @@ func (q *Attribution) Add(e *reading.Entry) {
 	case audit.EventDrop:
 		q.coverage.lose(e)
 		return
-	case audit.EventStore:
+	case audit.EventStore, audit.EventLeak, audit.EventClear:
 		q.lives.add(e)
 		return
 	case audit.EventServe, audit.EventBypass, audit.EventDeny:
@@ -81,6 +83,10 @@ func (q *Attribution) Add(e *reading.Entry) {
 		return
 	}
 	codes := q.codes(e.URL)
+	if e.Probe {
+		q.probes += btoi(codes != "")
+		return
+	}
 	// Who has none may have been given a page that somebody's code is in.
 	if codes == "" && e.Event != audit.EventServe || !q.options.Room.take(1) {
 		return
@@ -122,6 +128,7 @@ func (q *Attribution) Merge(other *Attribution) {
 	q.lives.merge(&other.lives)
 	q.coverage.merge(&other.coverage)
 	q.rows.merge(&other.rows)
+	q.probes += other.probes
 }
 
 func (q *Attribution) compare(v, o *visit) int {

@@ -22,6 +22,9 @@ type AttributionAnswer struct {
 	Uncoded  int `json:"uncoded"`
 	Visitors int `json:"visitors"`
 	Codes    int `json:"codes"`
+	// Probes is how many requests with a code were left out, for they were probes and no
+	// visitors. They are in no other figure.
+	Probes int `json:"probes_left_out,omitempty"`
 	// FromObject is how many of the requests with a code were served a stored object.
 	// Others is how many requests, with a code or without, were served an object whose fill
 	// was caused by a request with other codes; Contradicted how many one that is stored
@@ -57,9 +60,10 @@ type Visit struct {
 	// FillCodes are those that the origin was sent for the object: the ones in the key.
 	FillCodes Codes `json:"fill_codes,omitempty"`
 	// FilledBy is the visitor whose request caused the fill, FillerCodes what that came
-	// with; empty where no record tells.
-	FilledBy    string `json:"filled_by,omitempty"`
-	FillerCodes Codes  `json:"filler_codes,omitempty"`
+	// with; empty where no record tells. FilledByProbe: it was a probe's, with made up codes.
+	FilledBy      string `json:"filled_by,omitempty"`
+	FilledByProbe bool   `json:"filled_by_probe,omitempty"`
+	FillerCodes   Codes  `json:"filler_codes,omitempty"`
 	// Other says that the object was made on a request with other codes. Should the page
 	// hold the code, or its making have recorded it, this visit is attributed wrongly.
 	Other bool `json:"others_page,omitempty"`
@@ -73,7 +77,7 @@ type Visit struct {
 type origin struct {
 	fill, filler Codes
 	by           string
-	known        bool // whose request caused it
+	probe, known bool // it was a probe's; whose request caused it is known
 }
 
 // Answer is what was found. It fails if there was more than there is room for.
@@ -84,7 +88,7 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 	q.lives.sort()
 	rows := q.rows.take()
 	slices.SortFunc(rows, func(a, b visit) int { return q.compare(&a, &b) })
-	a := &AttributionAnswer{Schema: AnswerSchema, Params: []string{}}
+	a := &AttributionAnswer{Schema: AnswerSchema, Params: []string{}, Probes: q.probes}
 	count := newVisitCount(a)
 	q.origins = make(map[text]*origin)
 	kept := rows[:0]
@@ -102,7 +106,8 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 		a.First, a.Last = &first, &last
 		a.Notes = q.coverage.notes()
 	}
-	a.Incomplete = q.coverage.incomplete(q.options.Since, q.options.Until, o)
+	a.Incomplete = append(q.coverage.incomplete(q.options.Since, q.options.Until, o),
+		unlisted(q.lives.leaksDuring(q.options.Since, q.options.Until, o, func(string) bool { return true }), o)...)
 	if count.hidden {
 		a.Notes = append(a.Notes, "values that begin with h: are digests: equal ones are the same code; a policy that calls the parameter plain has later records say which")
 	}
@@ -154,14 +159,14 @@ func (q *Attribution) origin(id text) *origin {
 		from.fill = codesOf(q.names.of(l.stored.url), q.params)
 	}
 	if c, _ := q.lives.causedBy(q.names.of(id), l); c != nil {
-		from.filler, from.by, from.known = codesOf(q.names.of(c.url), q.params), q.names.of(c.visitor), true
+		from.filler, from.by, from.probe, from.known = codesOf(q.names.of(c.url), q.params), q.names.of(c.visitor), c.probe, true
 	}
 	return from
 }
 
 // compare holds the codes of a visit against those with which its object was made.
 func (v *Visit) compare(from *origin, caused bool) {
-	v.FillCodes, v.FilledBy, v.FillerCodes, v.unknown = from.fill, from.by, from.filler, !from.known
+	v.FillCodes, v.FilledBy, v.FilledByProbe, v.FillerCodes, v.unknown = from.fill, from.by, from.probe, from.filler, !from.known
 	v.Other = !caused && from.known && !v.Codes.equal(from.filler)
 	for name, values := range from.fill {
 		if !slices.Equal(values, v.Codes[name]) {

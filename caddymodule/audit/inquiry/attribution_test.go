@@ -41,12 +41,12 @@ func TestAttribution(t *testing.T) {
 	if err := a.CSV(&csv); err != nil {
 		t.Fatal(err)
 	}
-	want := "time,visitor,route,host,path,param ref,outcome,object,others_page,contradicted,filled_by,filler ref\n" +
-		"2026-11-23T03:00:01.000Z,aaaa-1,landing,shop.example,/lp,A1,fill," + id + ",no,no,aaaa-1,A1\n" +
-		"2026-11-23T03:00:02.000Z,aaaa-2,landing,shop.example,/lp,B2,hit," + id + ",yes,no,aaaa-1,A1\n" +
-		"2026-11-23T03:00:03.000Z,aaaa-3,landing,shop.example,/lp,A1,hit," + id + ",no,no,aaaa-1,A1\n" +
-		"2026-11-23T03:00:04.000Z,aaaa-4,landing,shop.example,/lp,,hit," + id + ",yes,no,aaaa-1,A1\n" +
-		"2026-11-23T03:00:05.000Z,aaaa-5,landing,shop.example,/lp,C 3|D4,bypass,,no,no,,\n"
+	want := "time,visitor,route,host,path,param ref,outcome,object,others_page,contradicted,filled_by,filled_by_probe,filler ref\n" +
+		"2026-11-23T03:00:01.000Z,aaaa-1,landing,shop.example,/lp,A1,fill," + id + ",no,no,aaaa-1,no,A1\n" +
+		"2026-11-23T03:00:02.000Z,aaaa-2,landing,shop.example,/lp,B2,hit," + id + ",yes,no,aaaa-1,no,A1\n" +
+		"2026-11-23T03:00:03.000Z,aaaa-3,landing,shop.example,/lp,A1,hit," + id + ",no,no,aaaa-1,no,A1\n" +
+		"2026-11-23T03:00:04.000Z,aaaa-4,landing,shop.example,/lp,,hit," + id + ",yes,no,aaaa-1,no,A1\n" +
+		"2026-11-23T03:00:05.000Z,aaaa-5,landing,shop.example,/lp,C 3|D4,bypass,,no,no,,no,\n"
 	if csv.String() != want {
 		t.Errorf("%s\nwas expected to be\n%s", csv.String(), want)
 	}

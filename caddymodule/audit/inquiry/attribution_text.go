@@ -12,6 +12,7 @@ func (a *AttributionAnswer) Text(w io.Writer, o TextOptions) error {
 	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
 	if a.Visits.Len() == 0 {
 		p.line("No request with a code")
+		p.leftOut(a.Probes)
 		p.notes(a.Notes)
 		return p.err
 	}
@@ -37,6 +38,7 @@ func (a *AttributionAnswer) Text(w io.Writer, o TextOptions) error {
 	if a.Unknown > 0 {
 		p.said(show.Warn, "Whose request made the page is not known of %s: other logs may tell", counted(a.Unknown, "request", "requests"))
 	}
+	p.leftOut(a.Probes)
 	p.notes(a.Notes)
 	p.line("")
 	times := p.clock(*a.First)
@@ -60,7 +62,9 @@ func (a *AttributionAnswer) Text(w io.Writer, o TextOptions) error {
 		}
 		made := ""
 		if v.Object != "" && v.Outcome != outcomeFill {
-			made = orDash(v.FillerCodes.String())
+			if made = orDash(v.FillerCodes.String()); v.FilledByProbe {
+				made += " (a probe)"
+			}
 		}
 		table.Row(times.cell(&table, v.Time), show.Text(orDash(v.Visitor)), show.Text(orDash(v.Codes.String())), show.Text(v.Outcome),
 			show.Colored(color, mark), show.Colored(color, made), show.Colored(show.Dim, v.Host+v.Path))
@@ -70,6 +74,13 @@ func (a *AttributionAnswer) Text(w io.Writer, o TextOptions) error {
 		p.dim("%s; --format csv lists all", counted(more, "more", "more"))
 	}
 	return p.err
+}
+
+// leftOut says how many requests of probes are not listed.
+func (p *page) leftOut(probes int) {
+	if probes > 0 {
+		p.said(show.Dim, "%s of probes left out: these are no visitors", counted(probes, "request", "requests"))
+	}
 }
 
 // pageWidth is how wide a terminal has room for the page of each visit.
@@ -82,7 +93,7 @@ func (a *AttributionAnswer) CSV(w io.Writer) error {
 	out := show.NewCSV(w)
 	head := []string{"time", "visitor", "route", "host", "path"}
 	head = append(head, prefixed("param ", a.Params)...)
-	head = append(head, "outcome", "object", "others_page", "contradicted", "filled_by")
+	head = append(head, "outcome", "object", "others_page", "contradicted", "filled_by", "filled_by_probe")
 	head = append(head, prefixed("filler ", a.filler)...)
 	if err := out.Row(append(head, prefixed("fill ", a.fill)...)...); err != nil {
 		return err
@@ -90,7 +101,7 @@ func (a *AttributionAnswer) CSV(w io.Writer) error {
 	for v := range a.Visits.All() {
 		row := []string{stamp(v.Time), v.Visitor, v.Route, v.Host, v.Path}
 		row = append(row, v.Codes.columns(a.Params)...)
-		row = append(row, v.Outcome, v.Object, yes(v.Other), yes(v.Contradicted), v.FilledBy)
+		row = append(row, v.Outcome, v.Object, yes(v.Other), yes(v.Contradicted), v.FilledBy, yes(v.FilledByProbe))
 		row = append(row, v.FillerCodes.columns(a.filler)...)
 		if err := out.Row(append(row, v.FillCodes.columns(a.fill)...)...); err != nil {
 			return err

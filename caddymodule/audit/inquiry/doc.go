@@ -16,4 +16,8 @@
 // answer says that its counts of them are estimates. Where only a share of the serve
 // records was written (serves_pct), each counts for those that were not, and what is
 // counted with them is marked as an estimate, too: a ~ in texts.
+//
+// Probes, which the edge sends to watch its pages from outside, are among the requests and
+// serves that are counted, and members named probes say how many of these they are. They
+// are in no count of visitors, and no codes are read from them.
 package inquiry

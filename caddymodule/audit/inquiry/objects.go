@@ -36,6 +36,7 @@ type Objects struct {
 type use struct {
 	stored      bool // in the window
 	serves      int
+	probes      int   // of the serves
 	first, last int64 // Unix nanoseconds
 	url         text  // one of those that it was served for, as an example: always the same one
 	size        int64
@@ -83,7 +84,8 @@ func (q *Objects) Add(e *reading.Entry) {
 		u.url = q.names.keep(e.URL)
 	}
 	u.served(1, at, at, e.Size)
-	if e.Visitor == "" {
+	u.probes += btoi(e.Probe)
+	if e.Visitor == "" || e.Probe {
 		return
 	}
 	visitor := q.names.keep(e.Visitor)
@@ -118,6 +120,7 @@ func (q *Objects) Merge(other *Objects) {
 				ours.url = theirs.url
 			}
 			ours.served(theirs.serves, theirs.first, theirs.last, theirs.size)
+			ours.probes += theirs.probes
 		}
 		for visitor := range theirs.visitors {
 			ours.visitors[visitor] = struct{}{}
@@ -131,8 +134,9 @@ type ObjectsAnswer struct {
 	// Incomplete and Notes are as in [ServedAnswer].
 	Incomplete []string `json:"incomplete,omitempty"`
 	Notes      []string `json:"notes,omitempty"`
-	// Serves of all objects together.
+	// Serves of all objects together, and how many of these were to probes.
 	Serves  int          `json:"serves"`
+	Probes  int          `json:"probes,omitempty"`
 	Objects []ObjectUsed `json:"objects"`
 }
 
@@ -147,14 +151,19 @@ type ObjectUsed struct {
 	// Fetched is when the fill began.
 	Fetched *time.Time `json:"fetched,omitempty"`
 	Size    int64      `json:"size_bytes"`
-	// Serves in the window, and to how many different visitors.
+	// Serves in the window, how many of them to probes, which are no visitors, and to how
+	// many different visitors.
 	Serves   int        `json:"serves"`
+	Probes   int        `json:"probes,omitempty"`
 	Visitors int        `json:"visitors"`
 	First    *time.Time `json:"first,omitempty"`
 	Last     *time.Time `json:"last,omitempty"`
 	// State is what became of it, Ended when, if it did.
 	State string     `json:"state"`
 	Ended *time.Time `json:"ended,omitempty"`
+	// Leaked: at a time when it was stored, or may have been in a cache in front, a probe of
+	// its page was given what belongs to another.
+	Leaked bool `json:"leaked,omitempty"`
 }
 
 // Answer is what was found. It fails if there was more than there is room for.
@@ -168,6 +177,7 @@ func (q *Objects) Answer(o AnswerOptions) (*ObjectsAnswer, error) {
 	for id, u := range q.use {
 		object := q.object(id, u, successors, o)
 		a.Serves += object.Serves
+		a.Probes += object.Probes
 		a.Objects = append(a.Objects, object)
 	}
 	slices.SortFunc(a.Objects, func(x, y ObjectUsed) int {
@@ -184,7 +194,7 @@ func (q *Objects) object(id text, u *use, successors map[text][]successor, o Ans
 	l := q.lives.objects[id]
 	object := ObjectUsed{
 		Object: q.names.of(id), Route: q.names.of(l.route), Key: q.names.of(l.key), URL: q.names.of(u.url), Size: u.size,
-		Serves: u.serves, Visitors: len(u.visitors),
+		Serves: u.serves, Probes: u.probes, Visitors: len(u.visitors),
 	}
 	if l.stored != nil {
 		object.URL, object.Size = q.names.of(l.stored.url), l.stored.size
@@ -206,10 +216,10 @@ func (q *Objects) object(id text, u *use, successors map[text][]successor, o Ans
 	turns := q.lives.turns(object.Object, l, object.URL, successors)
 	object.State = stateOf(l, turns)
 	for _, t := range turns {
-		if t.final() {
+		if t.final() && object.Ended == nil {
 			object.Ended = moment(t.Time.UnixNano())
-			break
 		}
+		object.Leaked = object.Leaked || t.What == Leaked && !t.Perhaps
 	}
 	return object
 }
@@ -224,7 +234,7 @@ func (a *ObjectsAnswer) Document() show.Document {
 // CSV writes one line for each object.
 func (a *ObjectsAnswer) CSV(w io.Writer) error {
 	out := show.NewCSV(w)
-	if err := out.Row("object", "route", "key", "url", "fetched", "size_bytes", "serves", "visitors", "first", "last", "state", "ended"); err != nil {
+	if err := out.Row("object", "route", "key", "url", "fetched", "size_bytes", "serves", "visitors", "first", "last", "state", "ended", "probes", "leaked"); err != nil {
 		return err
 	}
 	moment := func(t *time.Time) string {
@@ -236,7 +246,8 @@ func (a *ObjectsAnswer) CSV(w io.Writer) error {
 	for i := range a.Objects {
 		object := &a.Objects[i]
 		err := out.Row(object.Object, object.Route, object.Key, object.URL, moment(object.Fetched), fmt.Sprint(object.Size),
-			strconv.Itoa(object.Serves), strconv.Itoa(object.Visitors), moment(object.First), moment(object.Last), object.State, moment(object.Ended))
+			strconv.Itoa(object.Serves), strconv.Itoa(object.Visitors), moment(object.First), moment(object.Last), object.State, moment(object.Ended),
+			strconv.Itoa(object.Probes), yes(object.Leaked))
 		if err != nil {
 			return err
 		}

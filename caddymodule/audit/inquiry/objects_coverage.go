@@ -67,6 +67,9 @@ func (s *sampling) during(since, until time.Time) bool {
 
 // count takes note of a request that is part of the answer.
 func (c *coverage) count(e *reading.Entry) {
+	if e.Probe {
+		return // it counts as no visitor
+	}
 	key, _, named := strings.Cut(e.Visitor, "-")
 	switch {
 	case !named:

@@ -25,6 +25,8 @@ const (
 	Tripped   = "tripped"       // out of reach: caching was stopped
 	Reset     = "trip reset"    // caching goes on
 	Confirmed = "revalidated"   // the origin said that it still holds
+	Leaked    = "leak found"    // a probe from outside was given what belongs to another
+	Cleared   = "leak over"     // probes find none any more
 	Remaining = "still there"   // nothing that was read ends it
 	Unknown   = "not in record" // nothing that was read tells of its admission or its end
 )
@@ -41,6 +43,9 @@ type Turn struct {
 	Scope string `json:"scope,omitempty"`
 	// Perhaps: the records do not tell for sure that it concerned this object.
 	Perhaps bool `json:"perhaps,omitempty"`
+	// Clean is when the last probe began that had found no leak, before one was found at
+	// Time: it began between the two. Nil: that is not known.
+	Clean *time.Time `json:"last_clean,omitempty"`
 }
 
 // final says whether there is no object after it.
@@ -120,6 +125,13 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[text][]
 			turns = append(turns, Turn{Time: time.Unix(0, next.at), What: Replaced, Scope: "by object " + l.names.of(next.id), Perhaps: true})
 		}
 	}
+	gone = 0
+	for _, t := range turns {
+		if at := t.Time.UnixNano(); t.final() && (gone == 0 || at < gone) {
+			gone = at
+		}
+	}
+	turns = append(turns, l.leakTurns(began, gone, route, pageURL)...)
 	slices.SortStableFunc(turns, func(a, b Turn) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
 	})
@@ -129,11 +141,13 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[text][]
 func (l *lives) event(h *happening) audit.Event { return audit.Event(l.names.of(h.event)) }
 
 // untilGone leaves out what happened to an object's key and route when it was gone,
-// save divergences: those tell of the page.
+// save divergences and leaks: those tell of the page.
 func untilGone(turns []Turn) []Turn {
 	gone := false
 	return slices.DeleteFunc(turns, func(t Turn) bool {
-		if gone && t.What != Diverged && t.What != Withdrawn {
+		switch {
+		case t.What == Diverged, t.What == Withdrawn, t.What == Leaked, t.What == Cleared:
+		case gone:
 			return true
 		}
 		gone = gone || t.final()

@@ -23,6 +23,12 @@ type lives struct {
 	keys     map[text][]happening // by key: divergences and refusals
 	causes   map[text][]cause     // by key: requests beside which a fill went out
 	switches []happening          // purges, trips and resets
+
+	sightings []sighting
+	// leaks are what the sightings tell, in the order of time, and which of them are of a path
+	// or a route; sort puts them together.
+	leaks                 []leak
+	pathLeaks, routeLeaks map[string][]int
 }
 
 // life is that of one object.
@@ -61,6 +67,7 @@ type cause struct {
 	began, at int64
 	visitor   text
 	url       text
+	probe     bool
 }
 
 func newLives(room *Room, names *textTable) lives {
@@ -105,6 +112,10 @@ func (l *lives) add(e *reading.Entry) {
 		if l.room.take(1) {
 			l.switches = append(l.switches, l.happening(e))
 		}
+	case audit.EventLeak, audit.EventClear:
+		if l.room.take(1) {
+			l.sightings = append(l.sightings, l.sighting(e))
+		}
 	case audit.EventBypass:
 		if e.Outcome == outcomeFill && e.Key != "" && l.room.take(1) {
 			k := l.names.keep(e.Key)
@@ -125,7 +136,7 @@ func (l *lives) cause(e *reading.Entry) cause {
 	at := e.Time.UnixNano()
 	return cause{
 		began: at - int64(e.Duration*float64(time.Millisecond)), at: at,
-		visitor: l.names.keep(e.Visitor), url: l.names.keep(e.URL),
+		visitor: l.names.keep(e.Visitor), url: l.names.keep(e.URL), probe: e.Probe,
 	}
 }
 
@@ -200,6 +211,7 @@ func (l *lives) merge(other *lives) {
 		l.causes[key] = append(l.causes[key], theirs...)
 	}
 	l.switches = append(l.switches, other.switches...)
+	l.sightings = append(l.sightings, other.sightings...)
 }
 
 // sort puts what was read in any order into one that follows from the records.
@@ -214,6 +226,8 @@ func (l *lives) sort() {
 		slices.SortFunc(of, l.compareCauses)
 	}
 	slices.SortFunc(l.switches, l.compareHappenings)
+	slices.SortFunc(l.sightings, l.compareSightings)
+	l.pairLeaks()
 }
 
 func (l *lives) compareStored(s, o *stored) int {
@@ -235,7 +249,7 @@ func (l *lives) compareCauses(c, o cause) int {
 	if c := cmp.Or(cmp.Compare(c.began, o.began), cmp.Compare(c.at, o.at)); c != 0 {
 		return c
 	}
-	return cmp.Or(l.names.compare(c.visitor, o.visitor), l.names.compare(c.url, o.url))
+	return cmp.Or(l.names.compare(c.visitor, o.visitor), l.names.compare(c.url, o.url), cmp.Compare(btoi(c.probe), btoi(o.probe)))
 }
 
 // filled is when the fill began that made the object, in Unix nanoseconds: its ID says

@@ -166,11 +166,30 @@ func drawEntry(t *rapid.T) *reading.Entry {
 	if rapid.IntRange(0, 9).Draw(t, "rarely") == 0 {
 		e.ServesPct, e.Records, e.Soft = 10, 3, true
 	}
+	e.Probe = rapid.IntRange(0, 3).Draw(t, "seldom") == 0
 	switch e.Event {
+	case audit.EventLeak, audit.EventClear:
+		drawLeak(t, e)
 	case audit.EventPurge, audit.EventTrip, audit.EventReset:
 		e.Scope = rapid.SampledFrom([]string{"", "everything", "route landing", "key " + pageKey, "url /lp", "tag a", "prefix shop.example/"}).Draw(t, "scope")
 	}
 	return e
+}
+
+// drawLeak makes it tell of a leak.
+func drawLeak(t *rapid.T, e *reading.Entry) {
+	e.Scope = rapid.SampledFrom([]string{"", "url https://shop.example/lp", "url https://shop.example/other"}).Draw(t, "probed")
+	moment := func(name string) (at time.Time) {
+		if n := rapid.IntRange(-2, 9).Draw(t, name); n >= 0 {
+			at = after(time.Duration(n) * time.Second)
+		}
+		return at
+	}
+	e.From, e.Until = moment("from"), moment("until")
+	e.Why = rapid.SampledFrom([]string{"", "Y was given what X had sent."}).Draw(t, "why")
+	if rapid.Bool().Draw(t, "proved") {
+		e.Evidence = &reading.Evidence{Kind: "canary", Input: rapid.SampledFrom([]string{"param ref", "cookie lead"}).Draw(t, "input"), Sentence: "Z was."}
+	}
 }
 
 func TestObjects(t *testing.T) {

@@ -1,6 +1,7 @@
 package inquiry
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -19,7 +20,7 @@ func (a *ObjectsAnswer) Text(w io.Writer, o TextOptions) error {
 	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
 	phrases := []show.Cell{
 		show.Colored(show.Strong, counted(len(a.Objects), "object", "objects")),
-		show.Text("served " + counted(a.Serves, "time", "times")),
+		show.Text("served " + counted(a.Serves, "time", "times") + ofThem(a.Probes)),
 	}
 	narrow := o.Width > 0 && o.Width < objectsWidth
 	day := a.day(o)
@@ -127,7 +128,18 @@ func (p *page) ended(object *ObjectUsed) show.Cell {
 	if object.Ended != nil && (p.o.Width <= 0 || p.o.Width >= pageWidth) {
 		then += " " + show.Clock(*object.Ended, p.o.Location)
 	}
+	if object.Leaked {
+		return show.Colored(show.Bad, then+", leaked")
+	}
 	return show.Colored(turnColor(object.State), then)
+}
+
+// ofThem says how many serves were to probes.
+func ofThem(probes int) string {
+	if probes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s to probes, which are no visitors)", show.Count(int64(probes)))
 }
 
 func when(t *time.Time, o TextOptions) string {

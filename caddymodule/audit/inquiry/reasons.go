@@ -41,6 +41,7 @@ type groupFigures struct {
 	// also counts the other reasons of the same records.
 	also     words
 	withdrew int64
+	probes   int64 // in weights
 }
 
 // placed is a place in a group.
@@ -133,6 +134,9 @@ func (r *Reasons) count(g group, also []string, e *reading.Entry) {
 	f := r.group(g)
 	f.add(e, n, 0)
 	f.withdrew += withdrew
+	if e.Probe {
+		f.probes += n
+	}
 	for _, reason := range also {
 		f.also.add(reason, n)
 	}
@@ -161,6 +165,7 @@ func (r *Reasons) Merge(other *Reasons) {
 		f.tally.merge(&o.tally)
 		f.also.merge(o.also)
 		f.withdrew += o.withdrew
+		f.probes += o.probes
 	}
 	r.places.merge(&other.places)
 }

@@ -35,6 +35,8 @@ type ReasonGroup struct {
 	// Code is that of the reason, or the class of the divergences.
 	Code  string `json:"code"`
 	Count int64  `json:"count"`
+	// Probes is how many of these were requests of probes, which may send what no visitor does.
+	Probes int64 `json:"probes,omitempty"`
 	// Observed: the route only observes, so this would have been the reason.
 	Observed bool      `json:"observed,omitempty"`
 	First    time.Time `json:"first,omitzero"`
@@ -94,7 +96,7 @@ func (r *Reasons) Answer() *ReasonsAnswer {
 func (g group) answer(f *groupFigures, places []PlaceCount, ask asked) ReasonGroup {
 	out := ReasonGroup{
 		Route: g.route, Code: g.code, Count: whole(f.n), Observed: g.observed, Example: f.url,
-		Also: f.also.counts(), Withdrawn: f.withdrew, Places: places,
+		Also: f.also.counts(), Withdrawn: f.withdrew, Probes: whole(f.probes), Places: places,
 	}
 	if f.first <= f.last {
 		out.First, out.Last = time.Unix(0, f.first).UTC(), time.Unix(0, f.last).UTC()

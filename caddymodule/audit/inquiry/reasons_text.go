@@ -95,6 +95,9 @@ func (g *ReasonGroup) text(p *page) {
 	if g.Observed {
 		p.labelled("would be", show.Plain, "The route only observes: these requests were answered by the app in any case.")
 	}
+	if g.Probes > 0 {
+		p.labelled("probes", show.Plain, show.Count(g.Probes)+" of them: the edge's own, which may send what no visitor does.")
+	}
 	if g.Withdrawn > 0 {
 		p.labelled("withdrawn", show.Bad, counted(int(g.Withdrawn), "page was", "pages were")+
 			" shared until the difference was found. cacheward audit served says who was served.")

@@ -28,7 +28,7 @@ type ServedOptions struct {
 }
 
 // Served is the question of an incident: who was served what, of an object that nobody
-// should have been served.
+// should have been served. Probes are listed with all others, and are no visitors.
 type Served struct {
 	options   ServedOptions
 	selection *selection
@@ -37,7 +37,9 @@ type Served struct {
 	names     *textTable
 	rows      rows[serving]
 	selected  map[text]bool // objects that a record names as asked for
-	own       int           // requests for what was asked about that were given their own answer
+	// Requests for what was asked about that were given their own answer, and how many of
+	// them were probes.
+	own, ownProbes int
 }
 
 // serving is a visitor being served an object.
@@ -49,6 +51,7 @@ type serving struct {
 	outcome text
 	url     text
 	status  int32
+	probe   bool
 }
 
 // NewServed returns the question. It fails if what was asked for cannot be any object.
@@ -95,6 +98,7 @@ func (s *Served) Add(e *reading.Entry) {
 			s.selected[s.names.keep(e.Object)] = true
 		case e.Event == audit.EventBypass:
 			s.own++
+			s.ownProbes += btoi(e.Probe)
 		}
 		return
 	}
@@ -108,7 +112,7 @@ func (s *Served) Add(e *reading.Entry) {
 	}
 	s.coverage.count(e)
 	s.rows.add(serving{
-		at: e.Time.UnixNano(), object: s.names.keep(e.Object), visitor: s.names.keep(e.Visitor), outcome: s.names.keep(e.Outcome),
+		probe: e.Probe, at: e.Time.UnixNano(), object: s.names.keep(e.Object), visitor: s.names.keep(e.Visitor), outcome: s.names.keep(e.Outcome),
 		url: s.names.keep(e.URL), status: narrow(e.Status), age: e.Age,
 	})
 }
@@ -123,6 +127,7 @@ func (s *Served) Merge(other *Served) {
 		s.selected[id] = true
 	}
 	s.own += other.own
+	s.ownProbes += other.ownProbes
 }
 
 // within says whether a request is among those that count.
@@ -139,5 +144,6 @@ func (s *Served) compare(r, o *serving) int {
 		return c
 	}
 	return cmp.Or(s.names.compare(r.visitor, o.visitor), s.names.compare(r.url, o.url),
-		s.names.compare(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age))
+		s.names.compare(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age),
+		cmp.Compare(btoi(r.probe), btoi(o.probe)))
 }

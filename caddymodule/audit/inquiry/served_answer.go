@@ -37,15 +37,21 @@ type ServedAnswer struct {
 	Incomplete []string `json:"incomplete,omitempty"`
 	// Notes say how to take the figures.
 	Notes []string `json:"notes,omitempty"`
-	// Serves is how often an object was served, Visitors to how many different ones.
+	// Serves is how often an object was served, Probes how often of these to a probe, which
+	// is no visitor; Visitors is to how many different ones.
 	Serves   int `json:"serves"`
+	Probes   int `json:"probes,omitempty"`
 	Visitors int `json:"visitors"`
 	// First and Last time that one was served.
 	First *time.Time `json:"first,omitempty"`
 	Last  *time.Time `json:"last,omitempty"`
 	// OwnAnswers is how many requests for what was asked about were given the origin's
-	// answer to their own request, and no object.
+	// answer to their own request, and no object; OwnProbes how many of these were probes.
 	OwnAnswers int `json:"own_answers"`
+	OwnProbes  int `json:"own_answers_of_probes,omitempty"`
+	// Leaks are what probes from outside have found on the pages that were asked about: whom
+	// a cache in front has given them to, only that cache knows.
+	Leaks []Leak `json:"leaks,omitempty"`
 	// Objects, the oldest first.
 	Objects List[ServedObject] `json:"objects"`
 
@@ -67,7 +73,9 @@ type ServedObject struct {
 	State string `json:"state"`
 	Turns []Turn `json:"turns,omitempty"`
 
+	// Serves, Probes and Visitors are as in [ServedAnswer].
 	Serves   int        `json:"serves"`
+	Probes   int        `json:"probes,omitempty"`
 	Visitors int        `json:"visitors"`
 	First    *time.Time `json:"first,omitempty"`
 	Last     *time.Time `json:"last,omitempty"`
@@ -98,12 +106,15 @@ type Cause struct {
 	// Own: they were given the origin's answer to their own request, not the object.
 	// Which request it was follows from the times.
 	Own bool `json:"own"`
+	// Probe: it was one, and no visitor's.
+	Probe bool `json:"probe,omitempty"`
 }
 
-// ServedTo is one visitor being served an object.
+// ServedTo is one visitor, or probe, being served an object.
 type ServedTo struct {
 	Time    time.Time `json:"time"`
 	Visitor string    `json:"visitor,omitempty"`
+	Probe   bool      `json:"probe,omitempty"`
 	URL     string    `json:"url"`
 	// Codes are the parameters that stand in clear.
 	Codes   Codes   `json:"codes,omitempty"`
@@ -120,7 +131,7 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 	}
 	s.lives.sort()
 	byObject := s.byObject()
-	a := &ServedAnswer{Schema: AnswerSchema, OwnAnswers: s.own}
+	a := &ServedAnswer{Schema: AnswerSchema, OwnAnswers: s.own, OwnProbes: s.ownProbes}
 	var wanted []servedID
 	visitors := make(map[text]struct{})
 	for id, life := range s.lives.objects {
@@ -137,7 +148,11 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 			a.First, a.Last = earlier(a.First, &first), later(a.Last, &last)
 		}
 		for i := range rows {
-			visitors[rows[i].visitor] = struct{}{}
+			if rows[i].probe {
+				a.Probes++
+			} else {
+				visitors[rows[i].visitor] = struct{}{}
+			}
 		}
 	}
 	delete(visitors, 0)
@@ -157,7 +172,8 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 			since = began
 		}
 	}
-	a.Incomplete = s.coverage.incomplete(since, s.options.Until, o)
+	a.Leaks = s.leaks(wanted, byObject, since, o)
+	a.Incomplete = append(s.coverage.incomplete(since, s.options.Until, o), unlisted(a.Leaks, o)...)
 	a.Notes = s.notes(a)
 	return a, nil
 }
@@ -214,15 +230,12 @@ func (s *Served) object(id text, l *life, rows []serving, successors map[text][]
 		Object: s.names.of(id), Key: s.names.of(l.key), Route: s.names.of(l.route), Serves: len(rows),
 		Served: List[ServedTo]{len(rows), func(i int) ServedTo { return s.servedTo(&rows[i], o) }},
 	}
-	page := ""
+	page := s.page(l, rows)
 	if l.stored != nil {
-		page = s.names.of(l.stored.url)
 		object.Stored = &Stored{
 			Time: o.time(l.stored.at), URL: page, Status: int(l.stored.status), Size: l.stored.size,
 			OriginMS: l.stored.originMS, Reasons: s.names.of(l.stored.reasons), Findings: int(l.stored.findings),
 		}
-	} else if len(rows) > 0 {
-		page = s.names.of(rows[0].url)
 	}
 	if at := filled(object.Object); at != 0 {
 		t := o.time(at)
@@ -230,12 +243,19 @@ func (s *Served) object(id text, l *life, rows []serving, successors map[text][]
 	}
 	object.Turns = s.lives.turns(object.Object, l, page, successors)
 	for i := range object.Turns {
-		object.Turns[i].Time = o.time(object.Turns[i].Time.UnixNano())
+		t := &object.Turns[i]
+		t.Time = o.time(t.Time.UnixNano())
+		if t.Clean != nil {
+			*t.Clean = o.time(t.Clean.UnixNano())
+		}
 	}
 	object.State = stateOf(l, object.Turns)
 	visitors := make(map[text]struct{})
 	for i := range rows {
-		if rows[i].visitor != 0 {
+		switch {
+		case rows[i].probe:
+			object.Probes++
+		case rows[i].visitor != 0:
 			visitors[rows[i].visitor] = struct{}{}
 		}
 	}
@@ -251,7 +271,7 @@ func (s *Served) object(id text, l *life, rows []serving, successors map[text][]
 func (s *Served) servedTo(r *serving, o AnswerOptions) ServedTo {
 	url := s.names.of(r.url)
 	return ServedTo{
-		Time: o.time(r.at), Visitor: s.names.of(r.visitor), URL: url, Codes: codesOf(url, nil),
+		Time: o.time(r.at), Visitor: s.names.of(r.visitor), Probe: r.probe, URL: url, Codes: codesOf(url, nil),
 		Outcome: s.names.of(r.outcome), Status: int(r.status), Age: r.age,
 	}
 }
@@ -263,7 +283,7 @@ func (l *lives) causeIn(id string, of *life, o AnswerOptions) *Cause {
 		return nil
 	}
 	url := l.names.of(c.url)
-	return &Cause{Time: o.time(c.at), Visitor: l.names.of(c.visitor), URL: url, Codes: codesOf(url, nil), Own: own}
+	return &Cause{Time: o.time(c.at), Visitor: l.names.of(c.visitor), URL: url, Codes: codesOf(url, nil), Own: own, Probe: c.probe}
 }
 
 // notes say how to take the figures.

@@ -128,7 +128,7 @@ func (s *selection) concerns(e *reading.Entry) bool {
 		return true
 	}
 	switch e.Event {
-	case audit.EventPurge, audit.EventTrip, audit.EventReset:
+	case audit.EventPurge, audit.EventTrip, audit.EventReset, audit.EventLeak, audit.EventClear:
 		return true
 	case audit.EventExpire, audit.EventEvict:
 		return len(s.urls) > 0 // these have no URL

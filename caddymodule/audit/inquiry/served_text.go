@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/audit/show"
 )
 
@@ -30,14 +31,18 @@ func (a *ServedAnswer) Text(w io.Writer, o TextOptions) error {
 	p.alarm("THE LIST IS NOT COMPLETE", a.Incomplete)
 	if a.First != nil {
 		p.phrases(show.Colored(show.Strong, counted(a.Objects.Len(), "object", "objects")+" served"),
-			show.Colored(show.Strong, counted(a.Serves, "time", "times")+" to "+counted(a.Visitors, "visitor", "visitors")),
+			show.Colored(show.Strong, counted(a.Serves, "time", "times")+" to "+counted(a.Visitors, "visitor", "visitors")+andProbes(a.Probes)),
 			show.Text(show.Span(*a.First, *a.Last, o.Location)))
 	} else {
 		p.phrases(show.Colored(show.Strong, counted(a.Objects.Len(), "object", "objects")),
 			show.Text("served to nobody as far as these records tell"))
 	}
 	if a.OwnAnswers > 0 {
-		p.said(show.Plain, "%s for it got the origin's answer to their own request, which nobody shares", counted(a.OwnAnswers, "more request", "more requests"))
+		probes := ""
+		if a.OwnProbes > 0 {
+			probes = " (" + counted(a.OwnProbes, "was a probe's", "were probes'") + ")"
+		}
+		p.said(show.Plain, "%s for it got the origin's answer to their own request, which nobody shares%s", counted(a.OwnAnswers, "more request", "more requests"), probes)
 	}
 	p.notes(a.Notes)
 	shown := a.Objects.Len()
@@ -112,7 +117,7 @@ func (p *page) servedObject(object *ServedObject) {
 	fact("now", stateText(object.State), color)
 	if object.First != nil {
 		fact("served", fmt.Sprintf("%s to %s, %s", counted(object.Serves, "time", "times"),
-			counted(object.Visitors, "visitor", "visitors"), show.Span(*object.First, *object.Last, p.o.Location)), show.Strong)
+			counted(object.Visitors, "visitor", "visitors")+andProbes(object.Probes), show.Span(*object.First, *object.Last, p.o.Location)), show.Strong)
 	} else {
 		fact("served", "to nobody, as far as these records tell", show.Plain)
 	}
@@ -132,13 +137,25 @@ func (p *page) servedObject(object *ServedObject) {
 	}
 	for i := range shown {
 		s := object.Served.At(i)
-		table.Row(times.cell(&table, s.Time), show.Text(orDash(s.Visitor)), show.Text(s.Outcome),
+		visitor := show.Text(orDash(s.Visitor))
+		if s.Probe {
+			visitor = show.Colored(show.Dim, "probe")
+		}
+		table.Row(times.cell(&table, s.Time), visitor, show.Text(s.Outcome),
 			show.Text(strconv.Itoa(s.Status)), show.Text(orDash(s.Codes.String())), show.Colored(show.Dim, s.URL))
 	}
 	p.table(&table)
 	if more := object.Served.Len() - shown; more > 0 {
 		p.dim("  %s; --limit 0 or --format csv shows all", counted(more, "more", "more"))
 	}
+}
+
+// andProbes says how often it was a probe, and no visitor.
+func andProbes(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s of the times to probes)", show.Count(int64(n)))
 }
 
 // maxTurns is how many lines tell what became of an object.
@@ -166,11 +183,19 @@ func (p *page) cause(c *Cause) string {
 		return ""
 	}
 	text := "visitor " + orDash(c.Visitor)
+	if c.Probe {
+		text = "a probe"
+	}
 	if len(c.Codes) > 0 {
 		text += ", " + c.Codes.String()
 	}
 	text += ", " + show.Time(c.Time, p.o.Location)
-	if c.Own {
+	switch {
+	case c.Probe && c.Own:
+		return text + ", which was given its own answer"
+	case c.Probe:
+		return text + ", which was given this response"
+	case c.Own:
 		return text + ", who was given their own answer"
 	}
 	return text + ", who was given this response"
@@ -178,7 +203,10 @@ func (p *page) cause(c *Cause) string {
 
 func (p *page) turn(t *Turn) string {
 	text := show.Time(t.Time, p.o.Location) + " " + t.What
-	if t.Perhaps {
+	switch {
+	case t.Perhaps && (t.What == Leaked || t.What == Cleared):
+		text += ", perhaps not of this page" // that there was one is sure
+	case t.Perhaps:
 		text = show.Time(t.Time, p.o.Location) + " perhaps " + t.What
 	}
 	for _, more := range []string{t.Scope, t.Why} {
@@ -189,12 +217,15 @@ func (p *page) turn(t *Turn) string {
 	if t.By != "" {
 		text += ", by " + t.By
 	}
+	if t.Clean != nil {
+		text += ", " + LeakWindow(audit.EventLeak, *t.Clean, t.Time, p.o.Location)
+	}
 	return text
 }
 
 func turnColor(what string) show.Color {
 	switch what {
-	case Withdrawn, Diverged, Refused:
+	case Withdrawn, Diverged, Refused, Leaked:
 		return show.Bad
 	case Purged, Dropped, Tripped, Softened:
 		return show.Warn
@@ -224,7 +255,12 @@ func stateText(state string) string {
 
 // commands are what one may want to run next.
 func (a *ServedAnswer) commands() []string {
-	var purges, trips, keeps []string
+	var probes, purges, trips, keeps []string
+	for i := range a.Leaks {
+		if page, ok := shellWord(a.Leaks[i].URL); ok && a.Leaks[i].Over == nil {
+			probes = appendNew(probes, "cacheward probe "+page)
+		}
+	}
 	for object := range a.Objects.All() {
 		if plainKey.MatchString(object.Key) && (object.State == Remaining || object.State == Unknown || object.State == Softened || object.State == Replaced) {
 			purges = appendNew(purges, "cacheward purge --key "+object.Key+" --reason '...'")
@@ -238,7 +274,7 @@ func (a *ServedAnswer) commands() []string {
 			keeps = append(keeps, "cacheward audit served --object "+id+" --format csv > served.csv")
 		}
 	}
-	return slices.Concat(trips, purges, keeps)
+	return slices.Concat(probes, trips, purges, keeps)
 }
 
 // appendNew keeps a list sorted, and no longer than is of use.
@@ -285,7 +321,7 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 	out := show.NewCSV(w)
 	head := []string{"time", "visitor", "object", "key", "route"}
 	head = append(head, prefixed("param ", columns)...)
-	if err := out.Row(append(head, "url", "outcome", "status", "age_s", "filled", "caused_by")...); err != nil {
+	if err := out.Row(append(head, "url", "outcome", "status", "age_s", "filled", "caused_by", "probe")...); err != nil {
 		return err
 	}
 	for object := range a.Objects.All() {
@@ -300,7 +336,7 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 			row := []string{stamp(s.Time), s.Visitor, object.Object, object.Key, object.Route}
 			row = append(row, s.Codes.columns(columns)...)
 			err := out.Row(append(row, s.URL, s.Outcome, strconv.Itoa(s.Status),
-				strconv.FormatFloat(s.Age, 'f', -1, 64), filled, caused)...)
+				strconv.FormatFloat(s.Age, 'f', -1, 64), filled, caused, yes(s.Probe))...)
 			if err != nil {
 				return err
 			}

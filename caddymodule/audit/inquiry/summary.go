@@ -11,7 +11,7 @@ import (
 // Summary is the question of every day: how much is shared, of which routes, and what
 // stands in the way. It needs the entries' time, event, route, outcome, would, reasons,
 // key, object, URL, status, size and serves_pct; of the events diverge and withdraw also
-// the divergence, of purge, trip, reset, drop and fault all there is.
+// the divergence, of purge, trip, reset, leak, clear, drop and fault all there is.
 type Summary struct {
 	records int64
 	window  window
@@ -41,6 +41,7 @@ type routeFigures struct {
 	name     string
 	sampled  bool
 	outcomes words // of requests
+	probes   int64 // requests that were probes
 	served   int64 // from an object of an earlier request
 	asked    int64 // went to the app untouched
 	fills    words // what became of fills, by event
@@ -121,6 +122,9 @@ func (s *Summary) request(e *reading.Entry) {
 		f.sampled, s.sampled = true, true
 	}
 	f.outcomes.add(e.Outcome, weight)
+	if e.Probe {
+		f.probes += weight
+	}
 	served := int64(0)
 	if fromObject(e) {
 		served = weight
@@ -211,6 +215,7 @@ func (s *Summary) Merge(other *Summary) {
 func (f *routeFigures) merge(o *routeFigures) {
 	f.sampled = f.sampled || o.sampled
 	f.outcomes.merge(o.outcomes)
+	f.probes += o.probes
 	f.served += o.served
 	f.asked += o.asked
 	f.fills.merge(o.fills)

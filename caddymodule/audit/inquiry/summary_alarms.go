@@ -3,6 +3,7 @@ package inquiry
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/audit/show"
@@ -28,7 +29,7 @@ func (a *SummaryAnswer) alarms(p *page) {
 
 // alarming are the notable events, the most alarming first.
 var alarming = []audit.Event{
-	audit.EventWithdraw, audit.EventTrip, audit.EventReset, audit.EventPurge, audit.EventDrop, audit.EventFault,
+	audit.EventLeak, audit.EventWithdraw, audit.EventTrip, audit.EventReset, audit.EventClear, audit.EventPurge, audit.EventDrop, audit.EventFault,
 }
 
 // happened tells the latest of one event. What has the same words is told once.
@@ -41,7 +42,7 @@ func (a *SummaryAnswer) happened(p *page, event audit.Event) {
 		if n.Event != string(event) {
 			continue
 		}
-		_, _, text := n.words()
+		_, _, text := n.words(p.o.Location)
 		if times[text]++; times[text] == 1 {
 			latest = append(latest, n)
 		}
@@ -51,7 +52,7 @@ func (a *SummaryAnswer) happened(p *page, event audit.Event) {
 		if i == textNotable {
 			break
 		}
-		color, what, text := n.words()
+		color, what, text := n.words(p.o.Location)
 		if same := times[text]; same > 1 {
 			told += int64(same)
 			text += fmt.Sprintf(" (%s, this is the last)", counted(same, "time", "times"))
@@ -91,12 +92,16 @@ func eventWord(event string) string {
 		return "lost"
 	case audit.EventWithdraw:
 		return "withdrawn"
+	case audit.EventLeak:
+		return "leak"
+	case audit.EventClear:
+		return "leak over"
 	}
 	return event
 }
 
 // words says what happened, and how loudly.
-func (n *Notable) words() (c show.Color, what, text string) {
+func (n *Notable) words(loc *time.Location) (c show.Color, what, text string) {
 	what = eventWord(n.Event)
 	switch audit.Event(n.Event) {
 	case audit.EventTrip:
@@ -113,6 +118,8 @@ func (n *Notable) words() (c show.Color, what, text string) {
 	case audit.EventWithdraw:
 		c, text = show.Alarm, fmt.Sprintf("a page that had been shared is not shareable (%s): %s, object %s; see cacheward audit served",
 			orWord(n.Reason, "no reason told"), orWord(n.URL, "no URL told"), orWord(n.Object, "not known"))
+	case audit.EventLeak, audit.EventClear:
+		return n.leakWords(loc)
 	default:
 		c, text = show.Bad, orWord(n.Reason, "a fault of Cacheward's own")
 		if n.Error != "" {
@@ -121,6 +128,24 @@ func (n *Notable) words() (c show.Color, what, text string) {
 	}
 	if n.Why != "" {
 		text += ": " + n.Why
+	}
+	if n.By != "" {
+		text += " (by " + n.By + ")"
+	}
+	return c, what, text
+}
+
+// leakWords tells of a leak or its end. Whom a cache in front gave what to is not on record.
+func (n *Notable) leakWords(loc *time.Location) (c show.Color, what, text string) {
+	what = eventWord(n.Event)
+	text = strings.TrimPrefix(orWord(n.Scope, n.URL), "url ")
+	if n.Event == string(audit.EventClear) {
+		c, text = show.Good, orWord(text, "what was probed")+": probes find none any more"
+	} else {
+		c, text = show.Alarm, orWord(text, "no URL told")+": "+strings.TrimSuffix(orWord(n.Why, "a probe was given what belongs to another visitor"), ".")
+	}
+	if window := LeakWindow(audit.Event(n.Event), n.From, n.Until, loc); window != "" {
+		text += "; " + window
 	}
 	if n.By != "" {
 		text += " (by " + n.By + ")"

@@ -27,7 +27,7 @@ type SummaryAnswer struct {
 	// requested first.
 	Total  RouteSummary   `json:"total"`
 	Routes []RouteSummary `json:"routes"`
-	// Notable are trips, resets, purges, losses of records, withdrawals and faults, the
+	// Notable are leaks and their ends, trips, resets, purges, losses of records, withdrawals and faults, the
 	// latest first; of each at most 100. Events counts them all.
 	Notable []Notable `json:"notable"`
 	Events  []Count   `json:"notable_events"`
@@ -42,8 +42,10 @@ type SummaryAnswer struct {
 // RouteSummary are the figures of a route.
 type RouteSummary struct {
 	Route string `json:"route"`
-	// Requests that were answered, by whoever.
+	// Requests that were answered, by whoever, and how many of them were probes, which no
+	// visitor sent.
 	Requests int64 `json:"requests"`
+	Probes   int64 `json:"probes,omitempty"`
 	// Estimated: not every request that was served from an object has a record; those
 	// there are stand for the others.
 	Estimated bool `json:"estimated,omitempty"`
@@ -134,7 +136,7 @@ func (s *Summary) Answer() *SummaryAnswer {
 func (f *routeFigures) answer() RouteSummary {
 	requests := f.outcomes.sum()
 	r := RouteSummary{
-		Route: f.name, Requests: whole(requests), Estimated: f.sampled, Outcomes: f.outcomes.counts(), Served: whole(f.served),
+		Route: f.name, Requests: whole(requests), Probes: whole(f.probes), Estimated: f.sampled, Outcomes: f.outcomes.counts(), Served: whole(f.served),
 		HitShare: share(f.served, requests), Origin: whole(f.asked + f.fills.sum()), Fills: f.fills.counts(), Passed: f.passed.counts(),
 		Refused: f.refused.counts(), Divergences: f.classes.counts(), Withdrawn: f.withdrew, Saved: f.saved,
 		RequestsOver: wholes(f.over.figures(seriesRequests)), ServedOver: wholes(f.over.figures(seriesServed)),

@@ -13,9 +13,10 @@ import (
 // Notable is something that happened and that nobody who reads a summary should miss.
 type Notable struct {
 	Time time.Time `json:"time"`
-	// Event is trip, reset, purge, drop, withdraw or fault.
+	// Event is leak, clear, trip, reset, purge, drop, withdraw or fault.
 	Event string `json:"event"`
-	// Scope is what an operator named: "route landing", "everything".
+	// Scope is what an operator named: "route landing", "everything"; of a leak what was
+	// probed: "url https://…".
 	Scope string `json:"scope,omitempty"`
 	By    string `json:"by,omitempty"`
 	Why   string `json:"why,omitempty"`
@@ -31,6 +32,12 @@ type Notable struct {
 	Reason string `json:"reason,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// From and Until are when a leak began, as far as is known, or how long it was there, as
+	// in [reading.Entry]; Kind is what proves it, Input what the probes differed in.
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Kind  string    `json:"kind,omitempty"`
+	Input string    `json:"input,omitempty"`
 }
 
 func (n *Notable) compare(o *Notable) int {
@@ -39,6 +46,7 @@ func (n *Notable) compare(o *Notable) int {
 		strings.Compare(n.Why, o.Why), strings.Compare(n.Route, o.Route), strings.Compare(n.URL, o.URL),
 		strings.Compare(n.Object, o.Object), strings.Compare(n.Reason, o.Reason), strings.Compare(n.Error, o.Error),
 		strings.Compare(n.Detail, o.Detail), cmp.Compare(n.Removed, o.Removed), cmp.Compare(n.Records, o.Records),
+		n.From.Compare(o.From), n.Until.Compare(o.Until), strings.Compare(n.Kind, o.Kind), strings.Compare(n.Input, o.Input),
 	)
 }
 
@@ -57,7 +65,8 @@ func newNotables() notables {
 
 func (n *notables) add(e *reading.Entry) {
 	switch e.Event {
-	case audit.EventTrip, audit.EventReset, audit.EventPurge, audit.EventDrop, audit.EventWithdraw, audit.EventFault:
+	case audit.EventTrip, audit.EventReset, audit.EventPurge, audit.EventDrop, audit.EventWithdraw, audit.EventFault,
+		audit.EventLeak, audit.EventClear:
 	default:
 		return
 	}
@@ -69,9 +78,16 @@ func (n *notables) add(e *reading.Entry) {
 	if len(e.Reasons) > 0 {
 		reason = e.Reasons[0]
 	}
+	var evidence reading.Evidence
+	why := e.Why
+	if e.Evidence != nil {
+		evidence = *e.Evidence
+		why = orWord(why, evidence.Sentence)
+	}
 	n.counts.add(string(e.Event), one)
 	n.keep(e.Event, Notable{
-		Time: at, Event: string(e.Event), Scope: e.Scope, By: e.By, Why: e.Why, Soft: e.Soft, Removed: e.Removed,
+		From: e.From, Until: e.Until, Kind: evidence.Kind, Input: evidence.Input,
+		Time: at, Event: string(e.Event), Scope: e.Scope, By: e.By, Why: why, Soft: e.Soft, Removed: e.Removed,
 		Records: e.Records, Route: e.Route, URL: e.URL, Object: e.Object, Reason: reason, Error: e.Error, Detail: e.Detail,
 	})
 }

@@ -49,6 +49,10 @@ func anyEntries(t *rapid.T) []reading.Entry {
 		if seconds := rapid.SampledFrom([]int64{-1, 60, 3600, 90_000, 40_000_000, 1 << 40}).Draw(t, "range"); seconds > 0 {
 			e.Time = time.Unix(1_790_000_000+rapid.Int64Range(0, seconds).Draw(t, "second"), 0)
 		}
+		e.Probe = rapid.Bool().Draw(t, "probe")
+		if e.Event == audit.EventLeak || e.Event == audit.EventClear {
+			drawLeak(t, &e)
+		}
 		if rapid.Bool().Draw(t, "differs") {
 			e.Divergence = &reading.Divergence{Class: word("class", "", "token", "clock"), Part: "body", Near: word("near", "", "input a")}
 		}

@@ -187,7 +187,8 @@ func texts(t *testing.T, entries []reading.Entry, url string) map[string]interfa
 }
 
 func TestTextsFitTheTerminal(t *testing.T) {
-	for name, answer := range texts(t, morning(), "/register/lp") {
+	for name, answer := range texts(t, append(morning(), leakOf("https://hapitas.example/register/lp", sampleStart, sampleStart.Add(time.Minute)),
+		clearOf("https://hapitas.example/register/lp", sampleStart, sampleStart.Add(time.Hour))), "/register/lp") {
 		for _, width := range []int{80, 100, 140} {
 			var b bytes.Buffer
 			if err := answer.Text(&b, TextOptions{Width: width}); err != nil {
@@ -216,6 +217,8 @@ func TestHostileRecords(t *testing.T) {
 			Method: evil, Host: evil, URL: "/x?" + evil, Visitor: evil, Detail: evil, Error: evil, By: evil, Why: evil, Scope: evil,
 			Divergence: &reading.Divergence{Class: evil, Part: evil, Near: evil, Field: evil, Shape: evil, Input: evil},
 			Findings:   []reading.Finding{{Kind: "marker", Detector: evil, Near: evil}},
+			Evidence:   &reading.Evidence{Kind: evil, Input: evil, Sentence: evil, Where: evil, Status: map[string]string{evil: evil}},
+			From:       sampleStart, Until: sampleStart.Add(time.Second),
 		})
 	}
 	entries = append(entries, reading.Entry{Event: audit.EventBypass, Outcome: "observe", Route: evil, Would: evil, Reasons: []string{evil}, Time: sampleStart})

@@ -57,6 +57,9 @@ func (a *SummaryAnswer) totals(p *page) {
 	requests, served := squeeze(r.RequestsOver, step), squeeze(r.ServedOver, step)
 	t.Row(show.Text("requests"), show.Text(show.Estimate(r.Requests, about)), show.Text(""),
 		show.Colored(show.Info, show.Sparkline(floats(requests))))
+	if r.Probes > 0 {
+		t.Row(show.Text("of them probes, no visitors"), show.Text(show.Estimate(r.Probes, about)))
+	}
 	t.Row(show.Text("answered from the cache"), show.Text(show.Estimate(r.Served, about)),
 		show.Colored(shareColor(r.HitShare), show.Percent(r.Served, r.Requests)),
 		show.Colored(show.Good, show.SparklineTo(shares(served, requests), 1)))
@@ -183,7 +186,7 @@ func countOf(counts []Count, name string) int64 {
 // outcomeColor is the colour of an outcome or event: how good it is.
 func outcomeColor(name string) show.Color {
 	switch name {
-	case "hit", "stale", "revalidated", "collapsed", "store", "refresh":
+	case "hit", "stale", "revalidated", "collapsed", "store", "refresh", "clear":
 		return show.Good
 	case "fill", "observe", "pass", "bypass", "expire", "evict":
 		return show.Plain

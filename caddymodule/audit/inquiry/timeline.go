@@ -50,8 +50,10 @@ var timelineRows = []struct {
 	{audit.EventExpire, "", "objects expired"},
 	{audit.EventEvict, "", "objects evicted"},
 	{audit.EventPurge, "", "purges"},
+	{audit.EventLeak, "", "leaks found"},
 	{audit.EventTrip, "", "caching stopped"},
 	{audit.EventReset, "", "caching resumed"},
+	{audit.EventClear, "", "leaks over"},
 	{audit.EventDrop, "", "records lost"},
 	{audit.EventFault, "", "faults"},
 }

@@ -24,6 +24,7 @@ type Why struct {
 
 	decisions latestDecisions
 	switches  latestDecisions // trips, resets and purges
+	leaks     latestDecisions // and their ends
 	routes    map[string]bool // of what was found
 	keys      map[string]bool
 	found     int64
@@ -58,6 +59,7 @@ func newWhy(text, scheme string, wanted wantedURL, limit int) *Why {
 	return &Why{
 		text: text, scheme: scheme, wanted: wanted, limit: limit,
 		decisions: latestDecisions{limit: limit}, switches: latestDecisions{limit: maxNotable},
+		leaks:  latestDecisions{limit: maxNotable},
 		routes: make(map[string]bool), keys: make(map[string]bool),
 	}
 }
@@ -70,6 +72,15 @@ func (q *Why) Add(e *reading.Entry) {
 	switch e.Event {
 	case audit.EventTrip, audit.EventReset, audit.EventPurge:
 		q.switches.add(decisionOf(e))
+		return
+	case audit.EventLeak, audit.EventClear:
+		if q.probed(e) {
+			q.found++
+			for route := range strings.SplitSeq(e.Route, ", ") {
+				remember(q.routes, route)
+			}
+			q.leaks.add(decisionOf(e))
+		}
 		return
 	}
 	if !q.matches(e.URL) {
@@ -99,6 +110,15 @@ func (q *Why) matches(recorded string) bool {
 	return q.wanted.matches(recorded)
 }
 
+// probed says whether the page that was probed is the one that is asked about.
+func (q *Why) probed(e *reading.Entry) bool {
+	page := orWord(e.URL, strings.TrimPrefix(e.Scope, "url "))
+	if page == "" || !q.wanted.hasPath(pathOf(page)) || q.scheme != "" && !strings.HasPrefix(page, q.scheme+"://") {
+		return false
+	}
+	return q.wanted.host == "" || q.wanted.host == hostOf(page)
+}
+
 // Merge adds what another worker has read.
 func (q *Why) Merge(other *Why) {
 	q.found += other.found
@@ -111,6 +131,7 @@ func (q *Why) Merge(other *Why) {
 	}
 	q.decisions.add(other.decisions.list...)
 	q.switches.add(other.switches.list...)
+	q.leaks.add(other.leaks.list...)
 }
 
 // concerned says whether a trip, reset or purge may have concerned the URL.
@@ -148,7 +169,13 @@ type Decision struct {
 	Object  string `json:"object,omitempty"`
 	Key     string `json:"key,omitempty"`
 	Visitor string `json:"visitor,omitempty"`
-	Status  int    `json:"status,omitempty"`
+	// Probe: who asked was one, and no visitor.
+	Probe  bool `json:"probe,omitempty"`
+	Status int  `json:"status,omitempty"`
+	// From and Until are when a leak began, as far as is known, or how long it was there, as
+	// in [reading.Entry].
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 func (d *Decision) compare(o *Decision) int {
@@ -157,6 +184,7 @@ func (d *Decision) compare(o *Decision) int {
 		strings.Compare(d.Words, o.Words), strings.Compare(d.Reasons, o.Reasons), strings.Compare(d.Change, o.Change),
 		strings.Compare(d.URL, o.URL), strings.Compare(d.Object, o.Object), strings.Compare(d.Key, o.Key),
 		strings.Compare(d.Visitor, o.Visitor), cmp.Compare(d.Status, o.Status),
+		cmp.Compare(btoi(d.Probe), btoi(o.Probe)), d.From.Compare(o.From), d.Until.Compare(o.Until),
 	)
 }
 
@@ -185,7 +213,7 @@ type WhyAnswer struct {
 	// Found is how many decisions on the URL there are.
 	Found int64 `json:"found"`
 	// Decisions are the latest, the newest first, with the trips, resets and purges
-	// between them that may have concerned the URL.
+	// between them that may have concerned the URL, and all leaks of the page.
 	Decisions []Decision `json:"decisions"`
 	// Notes say what could not be compared.
 	Notes []string `json:"notes,omitempty"`
@@ -205,7 +233,9 @@ func (q *Why) Answer() *WhyAnswer {
 	if q.found == 0 {
 		return a
 	}
-	oldest := q.decisions.list[len(q.decisions.list)-1].Time
+	q.leaks.sort()
+	a.Decisions = append(a.Decisions, q.leaks.list...)
+	oldest := slices.MinFunc(a.Decisions, func(x, y Decision) int { return x.Time.Compare(y.Time) }).Time
 	q.switches.sort()
 	for _, s := range q.switches.list {
 		if q.concerned(s.Reasons) && !s.Time.Before(oldest) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/audit/show"
 )
 
@@ -27,6 +28,9 @@ func (a *WhyAnswer) Text(w io.Writer, o TextOptions) error {
 			day = today
 		}
 		p.decision(d)
+		if window := LeakWindow(audit.Event(d.Event), d.From, d.Until, o.Location); window != "" {
+			p.beside(window, show.Plain)
+		}
 		// The same advice again and again would hide what is new.
 		if d.Change != "" && d.Change != change {
 			p.beside("to change: "+d.Change, show.Strong)
@@ -56,9 +60,13 @@ func (p *page) decision(d *Decision) {
 		}
 		p.line("%s%s", besideIndent, p.o.Style.Paint(d.color(), line))
 	}
+	by, visitor := "visitor ", d.Visitor
+	if d.Probe {
+		by, visitor = "by ", "a probe"
+	}
 	var about []string
 	for _, part := range []struct{ name, value string }{
-		{"route ", d.Route}, {"asked for ", query(d.URL)}, {"visitor ", d.Visitor}, {"object ", d.Object},
+		{"route ", d.Route}, {"asked for ", query(d.URL)}, {by, visitor}, {"object ", d.Object},
 	} {
 		if part.value != "" {
 			about = append(about, part.name+part.value)

@@ -17,7 +17,7 @@ func decisionOf(e *reading.Entry) Decision {
 	d := Decision{
 		Event: strings.Clone(string(e.Event)), Outcome: strings.Clone(e.Outcome), Route: strings.Clone(e.Route), Words: Words(e),
 		Reasons: strings.Join(e.Reasons, " "), URL: strings.Clone(e.URL), Object: strings.Clone(e.Object), Key: strings.Clone(e.Key),
-		Visitor: strings.Clone(e.Visitor), Status: e.Status,
+		Visitor: strings.Clone(e.Visitor), Status: e.Status, Probe: e.Probe, From: e.From, Until: e.Until,
 	}
 	if at, ok := moment(e.Time); ok {
 		d.Time = time.Unix(0, at).UTC()
@@ -26,6 +26,8 @@ func decisionOf(e *reading.Entry) Decision {
 	case audit.EventTrip, audit.EventReset, audit.EventPurge:
 		d.Reasons = strings.Clone(e.Scope)
 		return d
+	case audit.EventLeak:
+		d.Change = leakAdvice
 	case audit.EventDiverge:
 		if e.Divergence != nil {
 			d.Change = Advice(e.Divergence.Class, e)
@@ -36,6 +38,10 @@ func decisionOf(e *reading.Entry) Decision {
 	}
 	return d
 }
+
+// leakAdvice is what to do about a leak.
+const leakAdvice = "purge the caches in front; see to it that they heed Cache-Control and tell visitors apart by what the policy keys " +
+	"(cacheward probe says what they do); when it finds nothing, cacheward reset"
 
 // Words says in one sentence, without its full stop, what a record tells: "served from
 // the cache: 41 s old, fresh for 4 min 19 s more". It holds values of the record as they
@@ -56,6 +62,10 @@ func Words(e *reading.Entry) string {
 			how = "made stale"
 		}
 		return fmt.Sprintf("%s purged: %s %s%s", orWord(e.Scope, "something"), counted(int(e.Removed), "object", "objects"), how, byAndWhy(e))
+	case audit.EventLeak:
+		return "a leak was found" + by(e) + ": " + leakSentence(e)
+	case audit.EventClear:
+		return "probes find no leak any more" + byAndWhy(e)
 	case audit.EventDrop:
 		return countedWere(max(1, e.Records), "record") + " lost: the queue of the log was full"
 	case audit.EventExpire:
@@ -186,11 +196,15 @@ func inSentence(s string) string {
 	return s
 }
 
-func byAndWhy(e *reading.Entry) string {
-	text := ""
-	if e.By != "" {
-		text += " by " + e.By
+func by(e *reading.Entry) string {
+	if e.By == "" {
+		return ""
 	}
+	return " by " + e.By
+}
+
+func byAndWhy(e *reading.Entry) string {
+	text := by(e)
 	if e.Why != "" {
 		text += ": " + e.Why
 	}

@@ -176,8 +176,8 @@ func qualified(e ast.Expr) string {
 }
 
 var (
-	undeclared   = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
-	inDivergence = regexp.MustCompile(`\bdivergence\.\w+`)
+	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	inNested   = regexp.MustCompile(`\b(?:divergence|evidence)\.\w+`)
 )
 
 // explain words the compiler's complaint about expr in one line.
@@ -191,9 +191,9 @@ func explain(err *common.Error, expr string) error {
 		return fmt.Errorf("%s: %s", where, oneLine(err.Message))
 	}
 	unknown := m[1]
-	if unknown == "divergence" { // its members are names of their own; it is none
-		for _, member := range inDivergence.FindAllString(expr, -1) {
-			if _, known := byName[member]; !known {
+	if unknown == "divergence" || unknown == "evidence" { // their members are names of their own; these are none
+		for _, member := range inNested.FindAllString(expr, -1) {
+			if _, known := byName[member]; !known && strings.HasPrefix(member, unknown) {
 				unknown = member
 				break
 			}

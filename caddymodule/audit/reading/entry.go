@@ -36,8 +36,9 @@ type Entry struct {
 	Status   int     `json:"status"`
 	Origin   float64 `json:"origin_ms"`   // milliseconds
 	Duration float64 `json:"duration_ms"` // milliseconds
-	// Visitor is the pseudonym of who asked.
+	// Visitor is the pseudonym of who asked. Probe: that was a signed probe, no person.
 	Visitor string `json:"visitor"`
+	Probe   bool   `json:"probe"`
 
 	Divergence *Divergence `json:"divergence"`
 	Findings   []Finding   `json:"findings"`
@@ -47,7 +48,15 @@ type Entry struct {
 	// Unserved: no record of the event serve is written.
 	Unserved bool `json:"-"`
 
-	// Who did what, why, and to what extent: purge, trip and reset.
+	// From and Until are in UTC, and zero where the record does not say. Event leak: when the
+	// last probe began that found none, and when the leak was first found. Event clear: when it
+	// was first found, and when the first probe began that finds none any more.
+	From  time.Time `json:"-"`
+	Until time.Time `json:"-"`
+	// Evidence is what a probe was given that belongs to another: event leak.
+	Evidence *Evidence `json:"evidence"`
+
+	// Who did what, why, and to what extent: purge, trip, reset, leak and clear.
 	By      string `json:"by"`
 	Why     string `json:"why"`
 	Scope   string `json:"scope"`
@@ -76,6 +85,19 @@ type Divergence struct {
 	Near       string       `json:"near"`
 	SpansTotal int          `json:"spans_total"`
 	Spans      []Divergence `json:"spans"`
+}
+
+// Evidence is what a probe was given that belongs to another.
+type Evidence struct {
+	Kind     string `json:"kind"` // canary, receipt or refused
+	Giver    string `json:"giver"`
+	Receiver string `json:"receiver"`
+	Input    string `json:"input"`
+	Where    string `json:"where"`
+	Phase    string `json:"phase"`
+	Sentence string `json:"sentence"`
+	// Status are the fields of the answer that tell of caches, by name.
+	Status map[string]string `json:"status"`
 }
 
 // Finding is what in a response speaks of one visitor.

@@ -2,7 +2,10 @@ package reading
 
 import (
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/cacheward/cacheward/caddymodule/audit"
 )
 
 // Filter says which records matter. The zero value lets all through. It is safe for
@@ -22,7 +25,8 @@ type Filter struct {
 //	event == "refuse" && status >= 500 && "set-cookie" in reasons
 //
 // A field that a record leaves out has its zero value. ts is the time, a timestamp;
-// what is in divergence is written divergence.class, and findings is a list of maps.
+// from and until are too. What is in divergence is written divergence.class, what is in
+// evidence evidence.kind, and findings is a list of maps.
 // The empty expression lets all through. A record of which the expression makes no
 // sense, such as reasons[0] of none, is not let through. Errors are one line and name
 // the column.
@@ -39,10 +43,23 @@ func (f *Filter) Match(e *Entry) bool {
 	if !f.inWindow(e) {
 		return false
 	}
-	if len(f.Routes) > 0 && !slices.Contains(f.Routes, e.Route) {
+	if len(f.Routes) > 0 && !f.ofRoute(e) {
 		return false
 	}
 	return f.where == nil || f.where.match(e)
+}
+
+// ofRoute says whether the record is of one of the routes. A leak may be of several.
+func (f *Filter) ofRoute(e *Entry) bool {
+	if e.Event != audit.EventLeak && e.Event != audit.EventClear {
+		return slices.Contains(f.Routes, e.Route)
+	}
+	for route := range strings.SplitSeq(e.Route, ", ") {
+		if slices.Contains(f.Routes, route) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *Filter) inWindow(e *Entry) bool {

@@ -21,6 +21,8 @@ func TestFilter(t *testing.T) {
 		Status: 503, Age: 5, URL: "https://www.example.com/lp/summer?ref=P1", Size: 10,
 		Divergence: &Divergence{Class: "token", Offset: 7, Spans: []Divergence{{Class: "clock"}}},
 		Findings:   []Finding{{Kind: "marker", Detector: "csrf"}},
+		Probe:      true, From: moment.Add(-time.Minute),
+		Evidence: &Evidence{Kind: "canary", Input: "param ref", Status: map[string]string{"age": "12"}},
 	}
 	for _, tt := range []struct {
 		expr string
@@ -43,6 +45,9 @@ func TestFilter(t *testing.T) {
 		{`divergence.spans.exists(s, s.class == "clock" && s.near == "")`, true},
 		{`findings.exists(f, f.detector == "csrf" && f.near == "")`, true},
 		{`findings.size() == 1 && reasons.size() == 2`, true},
+		{`probe && from == timestamp("2026-11-23T02:59:00Z") && until < from`, true},
+		{`evidence.kind == "canary" && evidence.input.startsWith("param ") && evidence.giver == ""`, true},
+		{`evidence.status["age"] == "12" && !("x-cache" in evidence.status)`, true},
 		{`event in ["serve", "refuse"]`, true},
 		{`reasons[5] == "x"`, false}, // makes no sense
 		{`!(reasons[5] == "x")`, false},
@@ -79,12 +84,34 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestFilterRoutesOfLeaks: a leak may be of several routes, and is of each.
+func TestFilterRoutesOfLeaks(t *testing.T) {
+	f := &Filter{Routes: []string{"product"}}
+	for _, tt := range []struct {
+		event audit.Event
+		route string
+		want  bool
+	}{
+		{audit.EventLeak, "landing, product", true},
+		{audit.EventClear, "product", true},
+		{audit.EventLeak, "landing", false},
+		{audit.EventLeak, "", false},
+		{audit.EventServe, "landing, product", false},
+	} {
+		if got := f.Match(&Entry{Event: tt.event, Route: tt.route}); got != tt.want {
+			t.Errorf("%s of %q: %v", tt.event, tt.route, got)
+		}
+	}
+}
+
 func TestFilterErrors(t *testing.T) {
 	for _, tt := range []struct{ expr, want string }{
 		{`evnt == "serve"`, `column 1: there is no field "evnt"; did you mean "event"?`},
 		{`event == "serve" && statsu >= 500`, `column 21: there is no field "statsu"; did you mean "status"?`},
 		{`xyzzyx`, `column 1: there is no field "xyzzyx"`},
 		{`divergence.klass == "token"`, `column 1: there is no field "divergence.klass"; did you mean "divergence.class"?`},
+		{`evidence.knd == "canary"`, `column 1: there is no field "evidence.knd"; did you mean "evidence.kind"?`},
+		{`divergence.class == "a" && evidence.knd == "canary"`, `column 28: there is no field "evidence.knd"; did you mean "evidence.kind"?`},
 		{`event = "serve"`, `column 7: Syntax error: token recognition error at: '= '`},
 		{`event == `, `column 10: Syntax error: mismatched input '<EOF>'`},
 		{`event == 5`, `column 7: found no matching overload for '_==_' applied to '(string, int)'`},
@@ -161,14 +188,14 @@ func TestFieldsAreTheSchemas(t *testing.T) {
 		t.Fatalf("%d fields in SCHEMA.md", len(rows))
 	}
 	for _, row := range rows {
-		if _, ok := byName[row[1]]; !ok && row[1] != "divergence" {
+		if _, ok := byName[row[1]]; !ok && row[1] != "divergence" && row[1] != "evidence" {
 			t.Errorf("no expression can speak of %s", row[1])
 		}
 	}
 }
 
 func FuzzCompileFilter(f *testing.F) {
-	for _, s := range []string{`event == "refuse" && status >= 500`, `"a" in reasons`, `url.contains("/lp")`, `evnt`, `(`, `findings.exists(f, f.kind == "x")`} {
+	for _, s := range []string{`event == "refuse" && status >= 500`, `"a" in reasons`, `url.contains("/lp")`, `evnt`, `(`, `findings.exists(f, f.kind == "x")`, `probe && evidence.status["age"] > "1" && until - from < duration("1s")`} {
 		f.Add(s)
 	}
 	e := &Entry{Reasons: []string{"a"}, Findings: []Finding{{}}}

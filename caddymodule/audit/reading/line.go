@@ -20,6 +20,9 @@ type line struct {
 	Msg string          `json:"msg"`
 	// ServesPct stands before that of the Entry, for 0 is not the same as nothing.
 	ServesPct *float64 `json:"serves_pct"`
+	// From and Until are times in the Entry.
+	From  string `json:"from"`
+	Until string `json:"until"`
 	Entry
 }
 
@@ -38,8 +41,11 @@ func (l *line) decode(raw []byte, unmarshal func([]byte, any) error) Kind {
 	if l.ServesPct != nil {
 		l.Entry.ServesPct, l.Unserved = *l.ServesPct, *l.ServesPct == 0
 	}
-	var ok bool
-	if l.Time, ok = parseStamp(l.TS); !ok {
+	var ok, fromOK, untilOK bool
+	l.Time, ok = parseStamp(l.TS)
+	l.Entry.From, fromOK = parseMoment(l.From)
+	l.Entry.Until, untilOK = parseMoment(l.Until)
+	if !ok || !fromOK || !untilOK {
 		return Mistyped
 	}
 	l.Raw = raw
@@ -93,6 +99,9 @@ func (k *keeper) keep(e *Entry) {
 	if e.Divergence != nil {
 		k.divergence(e.Divergence)
 	}
+	if e.Evidence != nil {
+		k.evidence(e.Evidence)
+	}
 	for i := range e.Findings {
 		f := &e.Findings[i]
 		for _, s := range [...]*string{&f.Kind, &f.Detector, &f.Input, &f.Coding, &f.Field, &f.Shape, &f.Near} {
@@ -110,6 +119,20 @@ func (k *keeper) divergence(d *Divergence) {
 	}
 }
 
+func (k *keeper) evidence(v *Evidence) {
+	for _, s := range [...]*string{&v.Kind, &v.Giver, &v.Receiver, &v.Input, &v.Where, &v.Phase, &v.Sentence} {
+		*s = k.own(*s)
+	}
+	if v.Status == nil {
+		return
+	}
+	status := make(map[string]string, len(v.Status)) // names refer to the line as well
+	for name, value := range v.Status {
+		status[k.own(name)] = k.own(value)
+	}
+	v.Status = status
+}
+
 // leaveOut drops what a brief entry has only if it is asked for.
 func (k *keeper) leaveOut(e *Entry) {
 	e.URL = k.ownIf(k.asked&FieldURL != 0, e.URL)
@@ -117,7 +140,7 @@ func (k *keeper) leaveOut(e *Entry) {
 	for _, s := range [...]*string{&e.Mode, &e.Method, &e.Detail, &e.Error, &e.By, &e.Why, &e.Scope} {
 		*s = ""
 	}
-	e.Divergence, e.Findings = nil, nil
+	e.Divergence, e.Evidence, e.Findings = nil, nil, nil
 }
 
 func (k *keeper) ownIf(asked bool, s string) string {

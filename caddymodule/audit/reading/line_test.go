@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -35,6 +36,48 @@ func TestServesPct(t *testing.T) {
 	}
 }
 
+// TestMoments: what is no time in RFC 3339 makes no record.
+func TestMoments(t *testing.T) {
+	at := time.Date(2026, 11, 23, 3, 0, 0, 120e6, time.UTC)
+	for member, want := range map[string]time.Time{
+		``: {}, `,"from":""`: {}, `,"from":null`: {}, `,"from":"2026-11-23T03:00:00.120Z"`: at, `,"from":"2026-11-23T12:00:00.12+09:00"`: at,
+	} {
+		var l line
+		if kind := l.decode([]byte(`{"msg":"cacheward","event":"leak","ts":1`+member+`}`), unmarshal); kind != none || !l.Entry.From.Equal(want) || l.Entry.From.Location() != time.UTC {
+			t.Errorf("%q: %v, %v", member, kind, l.Entry.From)
+		}
+	}
+	for _, member := range []string{`"from":1`, `"from":"three"`, `"until":"2026-11-23 03:00:00"`, `"until":"9999-12-31T23:59:59-23:00"`, `"until":"0000-01-01T00:00:00+23:00"`} {
+		var l line
+		if kind := l.decode([]byte(`{"msg":"cacheward","event":"leak","ts":1,`+member+`}`), unmarshal); kind != Mistyped {
+			t.Errorf("%s: %v", member, kind)
+		}
+	}
+}
+
+// TestEvidenceIsKept: nothing of it refers to the line, which is overwritten.
+func TestEvidenceIsKept(t *testing.T) {
+	raw := []byte(`{"msg":"cacheward","event":"leak","ts":1,"probe":true,"evidence":{"kind":"canary","giver":"X","receiver":"Y","input":"param ref",` +
+		`"where":"body, byte 570","phase":"at once","sentence":"Y was given what X had sent.","status":{"age":"12","x-cache":"HIT"}}}`)
+	want := &Evidence{
+		Kind: "canary", Giver: "X", Receiver: "Y", Input: "param ref", Where: "body, byte 570", Phase: "at once",
+		Sentence: "Y was given what X had sent.", Status: map[string]string{"age": "12", "x-cache": "HIT"},
+	}
+	var l line
+	if kind := l.decode(raw, unmarshal); kind != none {
+		t.Fatal(kind)
+	}
+	new(keeper).keep(&l.Entry)
+	clear(raw)
+	if !l.Probe || !reflect.DeepEqual(l.Evidence, want) {
+		t.Errorf("%+v", l.Evidence)
+	}
+	(&keeper{brief: true}).keep(&l.Entry)
+	if l.Evidence != nil || !l.Probe {
+		t.Error("a brief entry has the evidence, or is no probe any more")
+	}
+}
+
 // FuzzDecode: what one library takes for a record the other does, and the same.
 func FuzzDecode(f *testing.F) {
 	for _, raw := range bytes.Split(bytes.TrimSpace(generated(60, 9)), newline) {
@@ -50,6 +93,9 @@ func FuzzDecode(f *testing.F) {
 		`{"msg":"cacheward","event":"serve","ts":1,"status":1e2,"size_bytes":9223372036854775808,"ttl_s":-0.0,"age_s":1e999}`,
 		`{"msg":"cacheward","event":"serve","ts":1,"serves_pct":5,"SERVES_PCT":0,"serves_pct":null}`,
 		`{"msg":"cacheward","event":"serve","ts":"2026-11-23T03:00:00Z","soft":"true","divergence":[],"findings":{}}`,
+		`{"msg":"cacheward","event":"leak","ts":1,"from":"2026-11-23T03:00:00.000Z","until":"2026-11-23T03:00:01Z","evidence":{"kind":"canary","status":{"age":"1","Age":"2","a\u0067e":"3"}}}`,
+		`{"msg":"cacheward","event":"leak","ts":1,"FROM":"","until":null,"evidence":{"status":{"a":"1"}},"evidence":{"kind":"x","status":{"b":null}}}`,
+		`{"msg":"cacheward","event":"leak","ts":1,"probe":true,"probe":null,"evidence":{"status":{"a":1,"b":"2"}},"from":"9999-12-31T23:59:59-23:00"}`,
 		`null`, `[]`, ` `, `{`, "{}\x00", `"cacheward"`,
 	} {
 		f.Add([]byte(raw))
@@ -79,11 +125,13 @@ func TestLibrariesAgree(t *testing.T) {
 		name := rapid.SampledFrom([]string{
 			"msg", "Msg", "ts", "event", "EVENT", "route", "reasons", "Reaſons", "status", "soft", "divergence", "DIVERGENCE", "findings", "more",
 			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes",
+			"probe", "from", "UNTIL", "evidence", "Evidence",
 		}).Draw(t, "name")
 		value := rapid.SampledFrom([]string{
 			`"cacheward"`, `"serve"`, `""`, `null`, `1`, `2.5`, `-7`, `true`, `[]`, `["a","b"]`, `["c"]`, `[null]`, `[null,"d"]`, `{}`,
 			`{"class":"x","spans":[{"near":"y"},{"field":"z"}]}`, `{"spans":[{}]}`, `{"spans":[null,{}]}`, `{"class":null,"Class":"q"}`,
-			`[{"kind":"k"},{"near":"n"}]`, `[{}]`, `[{"field":"f"},null]`, `"\ud83d\ude00\ud800"`, `[`, `"`, `1e400`, `"2026-11-23T03:00:00Z"`,
+			`[{"kind":"k"},{"near":"n"}]`, `[{}]`, `[{"field":"f"},null]`,
+			`{"kind":"canary","status":{"age":"1"}}`, `{"status":{"age":null,"x":"y"}}`, `{"status":null}`, `{"status":{"a":1}}`, `{"status":{"":""},"Status":{}}`, `"\ud83d\ude00\ud800"`, `[`, `"`, `1e400`, `"2026-11-23T03:00:00Z"`,
 		}).Draw(t, "value")
 		return `"` + name + `":` + value
 	})

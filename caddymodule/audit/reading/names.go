@@ -32,6 +32,9 @@ var names = []name{
 	{"origin_ms", cel.DoubleType, func(e *Entry) any { return e.Origin }},
 	{"duration_ms", cel.DoubleType, func(e *Entry) any { return e.Duration }},
 	{"visitor", cel.StringType, func(e *Entry) any { return e.Visitor }},
+	{"probe", cel.BoolType, func(e *Entry) any { return e.Probe }},
+	{"from", cel.TimestampType, func(e *Entry) any { return e.From }},
+	{"until", cel.TimestampType, func(e *Entry) any { return e.Until }},
 	{"findings", cel.ListType(cel.MapType(cel.StringType, cel.DynType)), func(e *Entry) any { return findingMaps(e.Findings) }},
 	{"detail", cel.StringType, func(e *Entry) any { return e.Detail }},
 	{"error", cel.StringType, func(e *Entry) any { return e.Error }},
@@ -56,6 +59,15 @@ var names = []name{
 	ofDivergence("near", cel.StringType, func(d *Divergence) any { return d.Near }),
 	ofDivergence("spans_total", cel.IntType, func(d *Divergence) any { return d.SpansTotal }),
 	ofDivergence("spans", cel.ListType(cel.MapType(cel.StringType, cel.DynType)), func(d *Divergence) any { return spanMaps(d.Spans) }),
+
+	ofEvidence("kind", cel.StringType, func(v *Evidence) any { return v.Kind }),
+	ofEvidence("giver", cel.StringType, func(v *Evidence) any { return v.Giver }),
+	ofEvidence("receiver", cel.StringType, func(v *Evidence) any { return v.Receiver }),
+	ofEvidence("input", cel.StringType, func(v *Evidence) any { return v.Input }),
+	ofEvidence("where", cel.StringType, func(v *Evidence) any { return v.Where }),
+	ofEvidence("phase", cel.StringType, func(v *Evidence) any { return v.Phase }),
+	ofEvidence("sentence", cel.StringType, func(v *Evidence) any { return v.Sentence }),
+	ofEvidence("status", cel.MapType(cel.StringType, cel.StringType), func(v *Evidence) any { return statusOf(v) }),
 }
 
 // ofDivergence names a member of divergence; without one, it is as one with nothing in it.
@@ -66,6 +78,24 @@ func ofDivergence(member string, typ *cel.Type, value func(*Divergence) any) nam
 		}
 		return value(e.Divergence)
 	}}
+}
+
+// ofEvidence names a member of evidence; without any, it is as one with nothing in it.
+func ofEvidence(member string, typ *cel.Type, value func(*Evidence) any) name {
+	return name{"evidence." + member, typ, func(e *Entry) any {
+		if e.Evidence == nil {
+			return value(&Evidence{})
+		}
+		return value(e.Evidence)
+	}}
+}
+
+// statusOf is never nil, which is no map to an expression.
+func statusOf(v *Evidence) map[string]string {
+	if v.Status == nil {
+		return map[string]string{}
+	}
+	return v.Status
 }
 
 // findingMaps have every member, so that none is missing where a record leaves it out.

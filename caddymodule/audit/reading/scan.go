@@ -36,8 +36,8 @@ type ScanOptions struct {
 
 	// Brief leaves out of the entries what counting does not need: they have Time,
 	// Schema, Event, Route, Outcome, Would, Reasons, Key, Object, Size, Status,
-	// Duration, Visitor, ServesPct and Records, those that Fields names, and other
-	// numbers. The filter sees all fields nevertheless.
+	// Duration, Visitor, Probe, ServesPct and Records, those that Fields names, and other
+	// numbers and times. The filter sees all fields nevertheless.
 	Brief  bool
 	Fields Fields
 

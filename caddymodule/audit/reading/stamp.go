@@ -48,6 +48,18 @@ func parseStamp(raw json.RawMessage) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// parseMoment reads a time within a record: RFC 3339. Without one, it is zero.
+func parseMoment(s string) (time.Time, bool) {
+	if s == "" {
+		return time.Time{}, true
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Unix() < 0 || t.Unix() >= endOfTime {
+		return time.Time{}, false
+	}
+	return t.UTC(), true
+}
+
 // parseEpoch reads a number of seconds as Caddy writes it, up to ten digits and up to nine
 // of a fraction, without floating point: that is exact. Other numbers are read as such.
 func parseEpoch(raw []byte) (time.Time, bool) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"golang.org/x/net/html"
@@ -41,6 +42,7 @@ func poisoned(v string) []reading.Entry {
 		Time: at, Route: v, Mode: v, Would: v, Reasons: []string{v, v + "2"}, Key: v, Object: v, Method: v, Host: v, URL: v, Visitor: v,
 		Divergence: divergence, Findings: []reading.Finding{{Kind: v, Detector: v, Input: v, Coding: v, Field: v, Shape: v, Near: v}},
 		Detail: v, Error: v, By: v, Why: v, Scope: v, Records: 1, Removed: 2, Status: 200,
+		Probe: true, From: at, Until: at.Add(time.Second), Evidence: &reading.Evidence{Kind: v, Input: v, Where: v, Sentence: v},
 	}
 	var entries []reading.Entry
 	for _, event := range append(audit.AllEvents(), audit.Event(v)) {

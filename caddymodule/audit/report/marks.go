@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
@@ -21,16 +22,16 @@ type happening struct {
 	Next string
 }
 
-func happenings(notable []inquiry.Notable) []happening {
+func happenings(notable []inquiry.Notable, loc *time.Location) []happening {
 	list := make([]happening, 0, len(notable))
 	for i := range notable {
-		list = append(list, inWords(&notable[i]))
+		list = append(list, inWords(&notable[i], loc))
 	}
 	return list
 }
 
 // inWords says what happened. Its texts hold values from the log.
-func inWords(n *inquiry.Notable) happening {
+func inWords(n *inquiry.Notable, loc *time.Location) happening {
 	h := happening{Time: n.Time, Event: n.Event, Why: n.Why, By: n.By}
 	switch audit.Event(n.Event) {
 	case audit.EventTrip:
@@ -52,6 +53,12 @@ func inWords(n *inquiry.Notable) happening {
 			h.Text = "Route " + n.Route + ": a" + h.Text[1:]
 		}
 		h.Next = servedCommand(n.Object)
+	case audit.EventLeak:
+		h.Word, h.Text = "leak", "A probe from outside was given what belongs to another visitor: "+probed(n)
+		h.Text += window(n, loc) + ". Whom a cache in front gave that page to meanwhile, only its own log can tell."
+		h.Next = servedURLCommand(probed(n))
+	case audit.EventClear:
+		h.Word, h.Text = "leak over", "Probes find no leak any more: "+probed(n)+window(n, loc)+"."
 	default:
 		h.Word, h.Text = "fault", "A fault of Cacheward's own: "+orWord(n.Reason, "no reason told")
 		if n.Error != "" {
@@ -62,6 +69,19 @@ func inWords(n *inquiry.Notable) happening {
 	return h
 }
 
+// probed is the URL of a leak.
+func probed(n *inquiry.Notable) string {
+	return orWord(strings.TrimPrefix(orWord(n.URL, n.Scope), "url "), "no URL told")
+}
+
+// window is when a leak began, or how long it was there; empty where that is not told.
+func window(n *inquiry.Notable, loc *time.Location) string {
+	if text := inquiry.LeakWindow(audit.Event(n.Event), n.From, n.Until, loc); text != "" {
+		return "; " + text
+	}
+	return ""
+}
+
 func orWord(s, instead string) string {
 	if s == "" {
 		return instead
@@ -70,10 +90,12 @@ func orWord(s, instead string) string {
 }
 
 // graveEvents: somebody may have been given what was not theirs, or nobody can tell.
-var graveEvents = []audit.Event{audit.EventWithdraw, audit.EventTrip, audit.EventDrop}
+var graveEvents = []audit.Event{audit.EventLeak, audit.EventWithdraw, audit.EventTrip, audit.EventDrop}
 
 // marked are the events that are marked on the chart, the gravest first.
-var marked = []audit.Event{audit.EventWithdraw, audit.EventTrip, audit.EventReset, audit.EventPurge, audit.EventDrop}
+var marked = []audit.Event{
+	audit.EventLeak, audit.EventWithdraw, audit.EventTrip, audit.EventReset, audit.EventClear, audit.EventPurge, audit.EventDrop,
+}
 
 // newMarks places what happened on the chart: of events of one kind that would stand on
 // one another, one mark. rows is how many lines of labels there are.

@@ -44,6 +44,7 @@ type page struct {
 	Differ   reasonTable
 	Objects  list[objectRow]
 	Serves   int
+	Probes   int // of the serves
 	NoObject string
 	Notes    []string
 	Reading  *readingFigures
@@ -164,6 +165,18 @@ func servedCommand(object string) string {
 	return "cacheward audit served --object " + object
 }
 
+// servedURLCommand says who was served a page, by its host and path. Empty if it could be
+// anything else in a command.
+func servedURLCommand(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	if !plainURL.MatchString(url) {
+		return ""
+	}
+	return "cacheward audit served --url " + url
+}
+
+var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]{1,255}/[A-Za-z0-9._/%+-]{0,300}$`)
+
 var plainID = regexp.MustCompile(`^[0-9a-f][0-9a-f-]{7,63}$`)
 
 // maxFiles is how many names of files are told.
@@ -176,7 +189,7 @@ func newPage(a *Answer, o PageOptions) *page {
 	p := &page{
 		Title: o.Title, Policy: contentPolicy(), Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // our own
 		Asked: o.Asked, Files: o.Files, Summary: a.summary, loc: o.Location,
-		Serves: a.objects.Serves, NoObject: a.noObjects, Notes: a.objects.Notes, Reading: newReading(o.Stats),
+		Serves: a.objects.Serves, Probes: a.objects.Probes, NoObject: a.noObjects, Notes: a.objects.Notes, Reading: newReading(o.Stats),
 	}
 	if p.Title == "" {
 		p.Title = "Cacheward audit report"
@@ -213,7 +226,7 @@ func (p *page) asked(o PageOptions) {
 
 // happened sorts what is notable by how grave it is.
 func (p *page) happened(a *Answer, limit int) {
-	all := happenings(a.summary.Notable)
+	all := happenings(a.summary.Notable, p.loc)
 	told := make(map[string]int64)
 	var grave, others []happening
 	for _, h := range all {

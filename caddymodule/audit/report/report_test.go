@@ -191,6 +191,7 @@ func TestAlarm(t *testing.T) {
 		{Time: now, Event: audit.EventTrip, Scope: "everything"},
 		{Time: now, Event: audit.EventWithdraw, Route: "landing", Object: "019abbd2-8f3a-7c11-9d0e-5f2b6a7c8d90", Reasons: []string{"divergent"}},
 		{Time: now, Event: audit.EventDrop, Records: 7},
+		{Time: now, Event: audit.EventLeak, Scope: "url https://shop.example/lp", Until: now},
 	} {
 		page := pageOf(t, []reading.Entry{serve, grave}, report.PageOptions{})
 		alarm, figures := strings.Index(page, `class="alarm"`), strings.Index(page, `class="figures"`)
@@ -202,6 +203,44 @@ func TestAlarm(t *testing.T) {
 	sampled.ServesPct = 10
 	if page := pageOf(t, []reading.Entry{sampled}, report.PageOptions{}); !strings.Contains(page, "Only 10.0 %") || !strings.Contains(page, ">~10<") {
 		t.Error("a sample is not told to be one")
+	}
+}
+
+// TestLeak: a leak is told with its window, before its end, and marked on the chart. What was
+// stored of the page meanwhile is marked as well, and probes are told from visitors.
+func TestLeak(t *testing.T) {
+	const id = "019abbd2-8f3a-7c11-9d0e-5f2b6a7c8d90"
+	at := func(minute int) time.Time { return reporttest.Start.Add(time.Duration(minute) * time.Minute) }
+	serve := reading.Entry{Event: audit.EventServe, Outcome: "hit", Route: "landing", Object: id, Key: "k", URL: "https://shop.example/lp", Visitor: "3f2a-1"}
+	var entries []reading.Entry
+	for minute := range 5 {
+		serve.Time, serve.Probe = at(minute), minute%2 == 1
+		entries = append(entries, serve)
+	}
+	entries = append(entries,
+		reading.Entry{Time: at(10), Event: audit.EventLeak, Route: "landing", Scope: "url https://shop.example/lp", URL: "https://shop.example/lp?ref=h:123456789abc", By: "watch",
+			Why: "Y was given what X had sent.", From: at(8), Until: at(9), Evidence: &reading.Evidence{Kind: "canary"}},
+		reading.Entry{Time: at(30), Event: audit.EventClear, Route: "landing", Scope: "url https://shop.example/lp", URL: "https://shop.example/lp", By: "watch", From: at(9), Until: at(25)},
+	)
+	page := pageOf(t, entries, report.PageOptions{})
+	leak, clean, figures := strings.Index(page, "<strong>leak</strong>"), strings.Index(page, "<strong>leak over</strong>"), strings.Index(page, `class="figures"`)
+	if leak < 0 || clean < leak || figures < clean {
+		t.Errorf("the leak is told at %d, its end at %d, the figures at %d", leak, clean, figures)
+	}
+	for _, want := range []string{
+		"it began within 2026-11-22 00:08:00 – 00:09:00 UTC (1 min)", "it leaked 2026-11-22 00:09:00 – 00:25:00 UTC (16 min)", "Y was given what X had sent.",
+		`class="mark m-leak"`, `class="mark m-clear"`, ">not in record, leaked<", "(2 of them to probes, which are no visitors)", "; 2 of them probes",
+		">cacheward audit served --url https://shop.example/lp<",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, url := range []string{"https://shop.example/lp;reboot", "https://shop.example/$(reboot)", "-x", "https://shop.example/a b", "http://shop.example"} {
+		page := pageOf(t, []reading.Entry{{Time: at(1), Event: audit.EventLeak, Scope: "url " + url, Until: at(1)}}, report.PageOptions{})
+		if strings.Contains(page, "audit served --url") {
+			t.Errorf("%q stands in a command to paste", url)
+		}
 	}
 }
 

@@ -215,10 +215,13 @@ func newReasonRow(g *inquiry.ReasonGroup, total int64) reasonRow {
 
 // rank: what was withdrawn is what the report may be read for.
 func (o objectRow) rank() int {
-	if o.State == inquiry.Withdrawn {
+	switch {
+	case o.State == inquiry.Withdrawn:
 		return 0
+	case o.Leaked:
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // Path is the URL without its scheme, which says little and is long.

@@ -127,6 +127,33 @@ func testVariants(t *testing.T, open func(limit int64) store.Store) {
 			t.Error("what nobody can reach any more is still held")
 		}
 	})
+	t.Run("an error for requests like its own only", func(t *testing.T) {
+		p := startPages(t, open)
+		admit := func(names ...string) (*store.Object, error) {
+			o := Object("page", 10)
+			o.Selecting = []store.Selecting{{Name: "Accept-Language", Value: "ja", Sent: true}, {Name: "Dnt"}}
+			return o, store.Admit(p.s, &p.locks, o, nil, names, ja)
+		}
+		o, err := admit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.expect("alike", ja, o, false)
+		p.expect("another language", en, nil, false)
+		p.expect("more than was sent", Sending("Accept-Language", "ja", "Dnt", "1"), nil, false)
+		if _, err := admit("Accept-Language"); !errors.Is(err, store.ErrSelecting) {
+			t.Errorf("with a Vary that names less: %v", err)
+		}
+		p.expect("it stays", ja, o, false)
+		inEnglish := p.admit(en, "Accept-Language")
+		if _, err := admit(); !errors.Is(err, store.ErrSelecting) {
+			t.Errorf("among variants that are chosen by less: %v", err)
+		}
+		p.expect("the variants stay", en, inEnglish, true)
+		if _, err := admit("Accept-Language", "Dnt"); err != nil {
+			t.Errorf("with a Vary that names all of it: %v", err)
+		}
+	})
 	t.Run("at most so many variants", func(t *testing.T) {
 		p := startPages(t, open)
 		sending := func(i int) store.Sent { return Sending("Accept", fmt.Sprint(i)) }
