@@ -168,7 +168,7 @@ func (w *Watch) inputs() []probe.Input {
 // options are those of a probe of the URL.
 func (w *Watch) options(text string, secret *probe.Secret) probe.Options {
 	o := probe.Options{
-		URLs: []string{text}, Inputs: w.inputs(), Secret: secret, Rate: watchRate, Timeout: time.Duration(w.Timeout), Quick: true,
+		URLs: []string{text}, Inputs: w.inputs(), Secret: secret, Rate: watchRate, Timeout: time.Duration(w.Timeout), Quick: true, EdgeGives: true,
 	}
 	if u, err := url.Parse(text); err == nil && w.Resolve != "" {
 		port := u.Port()

@@ -34,7 +34,11 @@ func (w *watcher) judge(began time.Time, report *probe.Report, err error) {
 		found = report.URLs[0]
 		verdict = found.Verdict
 		if verdict == probe.Unknown {
-			w.look.failed(strings.Join(append(slices.Clone(found.Errors), report.Notes...), "; "))
+			why := append(slices.Clone(found.Errors), report.Notes...)
+			if len(why) == 0 {
+				why = []string{"no answer told whose it was"}
+			}
+			w.look.failed(strings.Join(why, "; "))
 		}
 	}
 	w.look.visited(found.Routes)

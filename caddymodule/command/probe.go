@@ -230,10 +230,15 @@ func (p *probing) run(ctx context.Context) (int, error) {
 		return 1, err
 	case err != nil:
 		return 2, err
-	case !slices.ContainsFunc(report.URLs, func(u probe.URLReport) bool { return u.Verdict != probe.Unknown }):
+	case !slices.ContainsFunc(report.URLs, foundOut):
 		return 2, errors.New("nothing could be found out")
 	}
 	return 0, nil
+}
+
+// foundOut says whether there is a verdict on anything.
+func foundOut(u probe.URLReport) bool {
+	return slices.ContainsFunc(u.Inputs, func(in probe.InputReport) bool { return in.Verdict != probe.Unknown })
 }
 
 // requests says how many have been sent.

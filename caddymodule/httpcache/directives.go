@@ -47,7 +47,7 @@ type Directives struct {
 	Malformed bool
 
 	// capped says that no lifetime is longer than limit: a targeted field that
-	// could not be read wanted no longer one.
+	// could not be read, or an argument of an unknown directive, wanted no longer one.
 	capped bool
 	limit  time.Duration
 }
@@ -236,6 +236,10 @@ func (d *Directives) permit(control []string) {
 				lower(&p.StaleWhileRevalidate, value)
 			case "stale-if-error":
 				lower(&p.StaleIfError, value)
+			default:
+				// What stands between two quotes that somebody has put there by mistake
+				// is no lifetime, but none may be longer.
+				p.capLifetime(value)
 			}
 		})
 		if rest != "" {

@@ -54,8 +54,10 @@ func TestResponseDirectives(t *testing.T) {
 		// duplicates: the smallest
 		{"larger last", []string{"Cache-Control: max-age=10, max-age=1000"}, maxAge(10 * s)},
 		{"smaller last", []string{"Cache-Control: max-age=1000", "Cache-Control: max-age=0"}, maxAge(0)},
-		{"quoted text is no lifetime", []string{`Cache-Control: foo="max-age=3600", max-age=1`}, maxAge(1 * s)},
-		{"quoted text alone is none", []string{`Cache-Control: foo="max-age=3600"`}, Directives{}},
+		// Quoted text is no lifetime, but none may be longer.
+		{"quoted text beside a lifetime", []string{`Cache-Control: foo="max-age=3600", max-age=1`},
+			Directives{MaxAge: s, HasMaxAge: true, capped: true, limit: time.Hour}},
+		{"quoted text alone", []string{`Cache-Control: foo="max-age=3600"`}, Directives{capped: true, limit: time.Hour}},
 
 		// §1.2.2: numbers saturate
 		{"large", []string{"Cache-Control: max-age=99999999999999999999, s-maxage=4294967296"},

@@ -29,6 +29,8 @@ func TestLifetime(t *testing.T) {
 		{"max-age before Expires", []string{"Cache-Control: max-age=60", "Expires: " + at(time.Hour)}, time.Minute, true},
 		{"targeted refusal", []string{"Cache-Control: max-age=60", "Cdn-Cache-Control: max-age=0"}, 0, true},
 		{"malformed", []string{"Cache-Control: max-age=60;", "Expires: " + at(time.Hour)}, 0, true},
+		{"max-age between stray quotes", []string{`Cache-Control: x=", max-age=60, "`, "Expires: " + at(time.Hour)}, time.Minute, true},
+		{"max-age in an argument", []string{`Cache-Control: x="max-age=3600", max-age=60`}, time.Minute, true},
 		{"Expires less Date", []string{"Expires: " + at(time.Hour), "Date: " + at(-time.Minute)}, 61 * time.Minute, true},
 		{"Date ahead", []string{"Expires: " + at(time.Hour), "Date: " + at(time.Minute)}, 59 * time.Minute, true},
 		{"no Date", []string{"Expires: " + at(time.Hour)}, time.Hour, true},

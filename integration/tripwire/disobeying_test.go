@@ -20,6 +20,7 @@ const fiveMinutes = `sub vcl_backend_response {
 // Varnish is told to keep the landing page whatever its headers say. The next probes find
 // out, the route is tripped, and everything that ops need is in the records.
 func TestVarnishIsMisconfigured(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	v := cdn.StartVarnish(t, s.Address, "")
 	const path = "/register/lp"
@@ -85,6 +86,7 @@ func TestVarnishIsMisconfigured(t *testing.T) {
 
 // TestNginxIsMisconfigured: the same with nginx, whose key leaves the query out besides.
 func TestNginxIsMisconfigured(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	c := cdn.NginxConfig{Origin: s.Address}
 	n := cdn.StartNginx(t, c)
@@ -103,6 +105,7 @@ func TestNginxIsMisconfigured(t *testing.T) {
 
 // TestTrafficServerIsMisconfigured: the same with Apache Traffic Server, from the beginning.
 func TestTrafficServerIsMisconfigured(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	ats := cdn.StartTrafficServer(t, s.Address, []string{"proxy.config.http.cache.ignore_server_no_cache INT 1"}, []string{"url_regex=.* ttl-in-cache=5m"})
 	s.watch(ats.Address, "", "/register/lp")
@@ -113,6 +116,7 @@ func TestTrafficServerIsMisconfigured(t *testing.T) {
 // TestFilledByVisitors: what the cache in front keeps was filled by somebody who is no
 // probe, long before the watch began.
 func TestFilledByVisitors(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	v := cdn.StartVarnish(t, s.Address, fiveMinutes)
 	const path = "/register/lp"
@@ -128,6 +132,7 @@ func TestFilledByVisitors(t *testing.T) {
 
 // TestWarns: with on_leak warn, nothing is stopped.
 func TestWarns(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	v := cdn.StartVarnish(t, s.Address, fiveMinutes)
 	s.watch(v.Address, "\t\t\ton_leak warn", "/register/lp")
@@ -140,6 +145,7 @@ func TestWarns(t *testing.T) {
 
 // TestDeadCDN: a cache in front that is gone is no leak, and is said to tell nothing.
 func TestDeadCDN(t *testing.T) {
+	t.Parallel()
 	_, s := newSite(t, "generic")
 	gone := edge.FreeAddresses(t, 1)[0]
 	s.watch(gone, "", "/register/lp")

@@ -17,6 +17,7 @@ var probes = flag.Uint64("probes", 5, "how many probes of each URL are made of c
 // what they are permitted to, and the watch is silent about them, with visitors all the
 // while.
 func TestObeyingCaches(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, profile string
 		start         func(t *testing.T, origin string) string
@@ -48,7 +49,7 @@ func obeys(t *testing.T, profile string, start func(t *testing.T, origin string)
 	var crowd sync.WaitGroup
 	for v := range 4 {
 		crowd.Go(func() {
-			for n := 0; !done.Load(); n++ {
+			for n := 0; n < 300 && !done.Load(); n++ {
 				who := fmt.Sprintf("%d-%d", v, n)
 				a := visit(t, front, fmt.Sprintf("/register/lp?ref=%d", n%3))
 				visits.Add(1)
