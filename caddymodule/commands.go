@@ -10,8 +10,8 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cacheward",
-		Usage: "lint|test|explain|audit|purge|trip|reset|status|objects …",
-		Short: "Judges, tests and explains cache policies, and controls a running proxy",
+		Usage: "lint|test|explain|audit|probe|purge|trip|reset|status|objects …",
+		Short: "Judges, tests and explains cache policies, probes sites, and controls a running proxy",
 		Long: `
 What the cacheward binary has at its top level, for a Caddy that was built with the plugin:
 

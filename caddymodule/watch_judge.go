@@ -43,10 +43,7 @@ func (w *watcher) judge(began time.Time, report *probe.Report, err error) {
 	}
 	w.look.visited(found.Routes)
 	routes := w.routes(handlers)
-	var evidence *probe.Evidence
-	if len(found.Leaks) > 0 {
-		evidence = &found.Leaks[0]
-	}
+	evidence := tellingOf(found.Leaks)
 	changed, state := w.look.saw(verdict, began, evidence, allTripped(handlers, routes), w.ClearAfter)
 	handlers[0].metrics.probes.WithLabelValues(string(verdict)).Inc()
 	switch changed {
@@ -64,6 +61,15 @@ func (w *watcher) judge(began time.Time, report *probe.Report, err error) {
 	}
 }
 
+// tellingOf is the first evidence that is about a cache, or else the first.
+func tellingOf(leaks []probe.Evidence) *probe.Evidence {
+	if len(leaks) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(leaks, func(e probe.Evidence) bool { return e.Who != probe.WhoApp })
+	return &leaks[max(i, 0)]
+}
+
 // routes are those that answer the URL: as the edge's receipts say, or, where there are
 // none, as the policies do. What no route matches has the name of the default.
 func (w *watcher) routes(handlers []*Handler) []string {
@@ -79,9 +85,11 @@ func (w *watcher) routes(handlers []*Handler) []string {
 	return slices.Compact(names)
 }
 
-// stop trips the routes that are not.
+// stop trips the routes that are not. Where the app itself shows visitors what others have
+// sent, a list of the latest searches, say, no cache has a part in it, and stopping them
+// would help nobody.
 func (w *watcher) stop(handlers []*Handler, routes []string, evidence *probe.Evidence) {
-	if w.OnLeak != onLeakTrip {
+	if w.OnLeak != onLeakTrip || evidence != nil && evidence.Who == probe.WhoApp {
 		return
 	}
 	why := "a probe of " + w.url + " was given what belongs to another visitor"
@@ -166,7 +174,7 @@ type proof struct{ *probe.Evidence }
 func (p proof) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	enc.AddString("kind", p.Kind)
 	for _, f := range []struct{ name, value string }{
-		{"giver", p.Giver}, {"receiver", p.Receiver}, {"input", p.Input}, {"where", p.Where}, {"phase", p.Phase}, {"sentence", p.Sentence},
+		{"who", p.Who}, {"giver", p.Giver}, {"receiver", p.Receiver}, {"input", p.Input}, {"where", p.Where}, {"phase", p.Phase}, {"sentence", p.Sentence},
 	} {
 		if f.value != "" {
 			enc.AddString(f.name, brief(f.value))

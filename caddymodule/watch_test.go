@@ -108,6 +108,7 @@ type script struct {
 	verdicts []probe.Verdict
 	at       atomic.Int64
 	asked    []probe.Options
+	who      string
 }
 
 func (s *script) probe(_ context.Context, o probe.Options) (*probe.Report, error) {
@@ -120,7 +121,7 @@ func (s *script) probe(_ context.Context, o probe.Options) (*probe.Report, error
 	r := &probe.Report{Verdict: v, URLs: []probe.URLReport{{URL: o.URLs[0], Verdict: v, Routes: []string{"page"}}}}
 	if v == probe.Leak {
 		r.URLs[0].Leaks = []probe.Evidence{{
-			Kind: "receipt", Giver: "X", Receiver: "Y", Phase: "at once", Received: time.Now(),
+			Kind: "receipt", Who: s.who, Giver: "X", Receiver: "Y", Phase: "at once", Received: time.Now(),
 			Sentence: "Y was given the answer to X", Headers: map[string]string{"X-Cache": "HIT"},
 		}}
 	}
@@ -259,6 +260,23 @@ func TestWatchWarns(t *testing.T) {
 		pass(1)
 		if len(c.log.of("leak")) != 2 {
 			t.Error("the second leak has no record of its own")
+		}
+	})
+}
+
+// TestWatchOfTheApp: an app that shows visitors what others have sent is told of, and
+// stops no caching: no cache has a part in it.
+func TestWatchOfTheApp(t *testing.T) {
+	watching(t, onLeakTrip, []probe.Verdict{probe.Leak}, func(t *testing.T, c *ruled, s *script, _ *watcher) {
+		s.who = probe.WhoApp
+		pass(2)
+		if c.breaker.tripped("page") || len(c.log.of("leak")) != 1 {
+			t.Errorf("tripped %t, %d records", c.breaker.tripped("page"), len(c.log.of("leak")))
+		}
+		s.who = probe.WhoCDN
+		pass(1)
+		if !c.breaker.tripped("page") {
+			t.Error("a cache in front leaks too now, and nothing is tripped")
 		}
 	})
 }

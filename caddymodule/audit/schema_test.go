@@ -238,7 +238,7 @@ func anyRecord(t *rapid.T) *Record {
 	}
 	if rapid.Bool().Draw(t, "leaks") {
 		r.Evidence = told{
-			"kind": rapid.SampledFrom([]string{"canary", "receipt", "refused"}).Draw(t, "kind"), "giver": "X", "receiver": "Y",
+			"kind": rapid.SampledFrom([]string{"canary", "receipt", "refused"}).Draw(t, "kind"), "who": "cdn", "giver": "X", "receiver": "Y",
 			"input": "param ref", "where": "body, byte 570, input lead", "phase": "at once", "sentence": text("sentence"),
 			"status": map[string]string{"age": "12", "x-cache": text("status")},
 		}

@@ -84,7 +84,7 @@ func (p *prober) request(a *answer) *http.Request {
 	}
 	for _, v := range a.visitor.values {
 		if v.input.Kind == KindHeader {
-			h.Set(v.input.Name, v.text())
+			h.Set(v.input.Name, v.field(h.Get(v.input.Name)))
 		}
 	}
 	if cookies := a.visitor.cookies(); cookies != "" {
@@ -186,7 +186,7 @@ func plainError(err error, timeout time.Duration) error {
 }
 
 // together sends the requests of several visitors at once: each has its connection before
-// the first of them is written.
+// the first of them is written. One that takes too long to connect is not waited for.
 func (p *prober) together(ctx context.Context, r *round) []*answer {
 	answers := make([]*answer, len(r.visitors))
 	var left sync.WaitGroup // those that are not ready yet
@@ -195,6 +195,16 @@ func (p *prober) together(ctx context.Context, r *round) []*answer {
 	go func() {
 		left.Wait()
 		close(all)
+	}()
+	patience := time.NewTimer(p.o.Timeout / 2)
+	defer patience.Stop()
+	late := make(chan struct{})
+	go func() {
+		select {
+		case <-patience.C:
+			close(late)
+		case <-all:
+		}
 	}()
 	var running sync.WaitGroup
 	for i, v := range r.visitors {
@@ -205,6 +215,7 @@ func (p *prober) together(ctx context.Context, r *round) []*answer {
 				once()
 				select {
 				case <-all:
+				case <-late:
 				case <-ctx.Done():
 				}
 			})

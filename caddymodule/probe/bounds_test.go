@@ -132,6 +132,41 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
+// TestAtOnceGoesOn: who cannot connect does not keep the others from asking.
+func TestAtOnceGoesOn(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	o := Options{Visitors: 3, URLs: []string{server.URL}, Rate: 1e6, Timeout: 2 * time.Second}
+	transport := o.newTransport("").(*http.Transport)
+	o.Client = &http.Client{Transport: transport}
+	connect := transport.DialContext
+	var n atomic.Int64
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if n.Add(1) == 1 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return connect(ctx, network, address)
+	}
+	p, err := newProber(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := p.send(t.Context(), p.o.rounds(p.targets[0], p.targets[0].groups[0], false)[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for _, a := range answers {
+		if a.err != nil {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d failed", failed)
+	}
+}
+
 // TestUnreachable: that nobody answers is an error, and no verdict.
 func TestUnreachable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

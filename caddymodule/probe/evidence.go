@@ -70,6 +70,18 @@ func (j *judge) whoRepeats(out *judgement, c canary) string {
 	if out.front == yes && j.expected(out.answer) {
 		return j.front(out)
 	}
+	if !out.round.direct {
+		return WhoUnknown
+	}
+	// Nobody is before the edge, so what it says of itself is of this answer.
+	for _, s := range out.said {
+		switch {
+		case s.cache == ours && s.state == stateHit:
+			return WhoEdge
+		case s.cache == ours && s.state != stateUnsure:
+			return WhoApp
+		}
+	}
 	return WhoUnknown
 }
 

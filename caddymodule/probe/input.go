@@ -143,21 +143,22 @@ const (
 	plainLanguage = "en"
 )
 
-// text is the input's value with the canary in it.
-func (v value) text() string {
-	if v.input.Kind != KindHeader {
-		return string(v.canary)
-	}
+// text is the value of a parameter or cookie.
+func (v value) text() string { return string(v.canary) }
+
+// field is a header's value with the canary in it; base is what all visitors send, if they
+// do.
+func (v value) field(base string) string {
 	switch http.CanonicalHeaderKey(v.input.Name) {
 	case "Referer":
 		return "https://probe.invalid/" + string(v.canary) // RFC 2606 §2
 	case "User-Agent":
-		return plainAgent + " " + string(v.canary)
+		return strings.TrimSpace(base + " " + string(v.canary))
 	case "Accept-Language":
-		return plainLanguage + ", " + plainLanguage + "-x-" + v.canary.inLanguage() + ";q=0.1"
+		return strings.TrimPrefix(base+", en-x-"+v.canary.inLanguage()+";q=0.1", ", ")
 	case "From":
 		return string(v.canary) + "@probe.invalid"
-	case "Authorization", "Proxy-Authorization":
+	case "Authorization":
 		return "Bearer " + string(v.canary)
 	case "X-Forwarded-Host", "X-Host", "X-Original-Host":
 		return string(v.canary) + ".invalid"

@@ -72,11 +72,13 @@ func TestValues(t *testing.T) {
 	for _, in := range append(slices.Clone(defaultInputs), Input{Kind: KindParam, Name: "ref"},
 		Input{Kind: KindHeader, Name: "authorization"}, Input{Kind: KindHeader, Name: "Origin"}, Input{Kind: KindHeader, Name: "X-Forwarded-Host"}, Input{Kind: KindHeader, Name: "X-Device"}) {
 		v := value{in, newCanary(nil)}
-		if !strings.Contains(v.text(), v.sought()) || len(spot(nil, []byte(v.text()))) != 1 {
-			t.Errorf("%s: %s", in, v.text())
+		for _, text := range []string{v.field(""), v.field("base")} {
+			if !strings.Contains(text, v.sought()) || len(spot(nil, []byte(text))) != 1 {
+				t.Errorf("%s: %s", in, text)
+			}
 		}
 	}
-	text := value{Input{Kind: KindHeader, Name: "accept-language"}, newCanary(nil)}.text()
+	text := value{Input{Kind: KindHeader, Name: "accept-language"}, newCanary(nil)}.field("en")
 	if tags, _, err := language.ParseAcceptLanguage(text); err != nil || len(tags) != 2 || tags[0] != language.English {
 		t.Errorf("%s: %v, %v", text, tags, err)
 	}
@@ -204,7 +206,7 @@ func TestDiffers(t *testing.T) {
 			case KindParam:
 				a.asked.RawQuery = withParam(a.asked.RawQuery, one.input.Name, one.text())
 			case KindHeader:
-				a.fields.Set(one.input.Name, one.text())
+				a.fields.Set(one.input.Name, one.field(""))
 			case KindCookie:
 				a.fields.Set("Cookie", one.input.Name+"="+one.text())
 			}

@@ -113,7 +113,13 @@ func (j *judge) answer(a *answer) *judgement {
 		j.plain(out)
 	}
 	for _, f := range a.found {
-		if !a.visitor.sent(f.canary) {
+		switch _, known := j.p.canaries.owner[f.canary]; {
+		case a.visitor.sent(f.canary):
+		case !known && len(a.receipts) > 0:
+			// Receipts tell whose answer it is. The app may keep what visitors send, and
+			// whoever has seen an old canary may plant it.
+			out.note = "a page has a value of an earlier probe in it"
+		default:
 			out.evidence = append(out.evidence, j.canaryEvidence(out, f))
 		}
 	}
@@ -156,7 +162,7 @@ func (j *judge) foreign(out *judgement, r *Receipt) {
 		return
 	}
 	if in := j.differs(out, r); in != "" {
-		out.evidence = append(out.evidence, j.receiptEvidence(out, r, in, "had made for another "+in+", which its key has in it"))
+		out.evidence = append(out.evidence, j.receiptEvidence(out, r, in, "had made for another value of "+in+", which is in its key"))
 		return
 	}
 	if age := out.received.Sub(r.Time()) - j.offset; j.measured && age > time.Duration(r.TTL)*time.Second+staleMargin {
@@ -296,7 +302,7 @@ func refusals(h http.Header) []string {
 	}
 	for _, s := range readCacheStatus(h["Cache-Status"]) {
 		// What is given on before it has been judged never has a permission with it.
-		if s.cache == ours && strings.HasPrefix(s.value, "fwd=") && !strings.Contains(s.value, "stored") {
+		if s.cache == ours && strings.HasPrefix(s.value, "fwd=") && !strings.Contains(s.value, "stored") && !strings.Contains(s.value, "collapsed") {
 			words = append(words, ours+"; fwd")
 		}
 	}

@@ -102,8 +102,9 @@ func (o *Options) newTarget(text string, u *url.URL, requests int) (*target, err
 		t.fresh = declared.Fresh
 		inputs = mergeInputs(inputs, declared.Inputs)
 	}
-	// Denied requests would say nothing of caches.
-	inputs = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" })
+	// Denied requests would say nothing of caches, and a policy may name what no request
+	// can have.
+	inputs = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" || i.check() != nil })
 	room := requests - t.baseline() - o.edgeCost()
 	for _, g := range o.together(inputs) {
 		if room -= o.cost(); room < 0 {
@@ -207,15 +208,15 @@ func (o *Options) rounds(t *target, g *group, direct bool) []*round {
 	brief := o.Quick || direct
 	visitors := o.visitors(g, t.fresh, brief)
 	x, others := visitors[:2], visitors[2:]
-	make := func(phase string, visitors []*visitor, atOnce bool) *round {
+	these := func(phase string, visitors []*visitor, atOnce bool) *round {
 		return &round{target: t, group: g, phase: phase, visitors: visitors, atOnce: atOnce, direct: direct}
 	}
 	if brief {
-		return []*round{make(phaseInTurn, x[:1], false), make(phaseAtOnce, others, true)}
+		return []*round{these(phaseInTurn, x[:1], false), these(phaseAtOnce, others, true)}
 	}
 	return []*round{
-		make(phaseInTurn, x, false), make(phaseInTurnAgain, x, false),
-		make(phaseAtOnce, others, true), make(phaseAtOnceAgain, others, true),
+		these(phaseInTurn, x, false), these(phaseInTurnAgain, x, false),
+		these(phaseAtOnce, others, true), these(phaseAtOnceAgain, others, true),
 	}
 }
 

@@ -31,7 +31,8 @@ type Options struct {
 	// each, and by Resolve and so on.
 	Client *http.Client
 	// EdgeGives says that the edge is known to give receipts, even if none arrives: then
-	// an answer without one is none of the edge's. Otherwise the first receipt shows it.
+	// an answer without one is none of the edge's. It is not for caches that take away
+	// fields that they do not know. Otherwise the first receipt shows it.
 	EdgeGives bool
 	// Edge is the address (host:port) of an edge that is asked itself as well, past the
 	// caches in front of it.
@@ -52,7 +53,8 @@ type Options struct {
 	// Quick leaves out what finds out about single inputs: for a watch that asks again
 	// and again.
 	Quick bool
-	// Progress, where given, is told after each request how many of how many there have been.
+	// Progress, where given, is told now and then how many requests of how many there have
+	// been.
 	Progress func(done, planned int)
 }
 

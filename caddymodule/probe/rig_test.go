@@ -28,6 +28,9 @@ type app struct {
 	clock   bool // no two of its pages are the same
 	status  int
 	n       atomic.Int64
+	// repeatsLast: it shows where the last visitor came from.
+	repeatsLast bool
+	last        atomic.Value
 }
 
 func (a *app) page(r *http.Request) string {
@@ -45,6 +48,11 @@ func (a *app) page(r *http.Request) string {
 			got = r.Header.Get(in.Name)
 		}
 		page += fmt.Sprintf("<input name=lead value=%q>", got)
+	}
+	if a.repeatsLast {
+		if last, ok := a.last.Swap(r.Referer()).(string); ok {
+			page += "the last one came from " + last
+		}
 	}
 	if a.clock {
 		page += strconv.FormatInt(a.n.Add(1), 10)

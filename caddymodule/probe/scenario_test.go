@@ -134,10 +134,11 @@ func TestNoFalseAlarm(t *testing.T) {
 type edgeLike struct {
 	clock, shared, stores bool
 	repeats               []Input
+	repeatsLast           bool
 }
 
 func (e edgeLike) edge() *fakeEdge {
-	return &fakeEdge{app: &app{clock: e.clock, repeats: e.repeats}, shared: e.shared, stores: e.stores, keyed: []string{"ref"}, ttl: 60}
+	return &fakeEdge{app: &app{clock: e.clock, repeats: e.repeats, repeatsLast: e.repeatsLast}, shared: e.shared, stores: e.stores, keyed: []string{"ref"}, ttl: 60}
 }
 
 func newMeddledRig(e *fakeEdge, c *frontCache, m *meddler) *rig {
@@ -208,6 +209,8 @@ func TestFinds(t *testing.T) {
 			},
 			kind: EvidenceCanary, who: WhoUnknown},
 		{name: "the edge is asked, and does not leak", cache: deaf, edge: edgeLike{repeats: referer}, unsigned: true, change: keep, options: askEdge, kind: EvidenceCanary, who: WhoCDN},
+		{name: "the edge is asked, and leaks", edge: edgeLike{stores: true, repeats: referer}, unsigned: true, change: keep, options: askEdge, kind: EvidenceCanary, who: WhoEdge},
+		{name: "the edge is asked, and the app leaks", edge: edgeLike{repeatsLast: true}, unsigned: true, change: keep, options: askEdge, kind: EvidenceCanary, who: WhoApp},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := test.edge.edge()
@@ -248,16 +251,25 @@ func askEdge(o *Options) { o.Edge = "its address" }
 // TestTheAppRepeats: a page that shows what other visitors have sent is a leak, and no
 // cache's.
 func TestTheAppRepeats(t *testing.T) {
-	e := signedEdge(t, edgeLike{}.edge())
-	var last atomic.Value
-	last.Store("")
-	m := &meddler{Handler: e, change: func(_ int64, r *http.Request, _ *int, _ http.Header, body string) string {
-		return body + "the last one came from " + last.Swap(r.Referer()).(string)
-	}}
-	r := newRigBefore(m, e)
+	e := signedEdge(t, edgeLike{repeatsLast: true}.edge())
+	r := newRig(e, nil)
 	defer r.close()
 	u := r.probe(t, func(o *Options) { o.Visitors = 2 }, "/lp").URLs[0]
 	if u.Verdict != Leak || u.Leaks[0].Who != WhoApp || u.Cache.Obeys == no {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestPlantedCanary: whoever has seen a canary of an earlier probe cannot make a leak of it.
+func TestPlantedCanary(t *testing.T) {
+	e := signedEdge(t, edgeLike{}.edge())
+	old := newCanary(e.secret)
+	r := newRigBefore(&meddler{Handler: e, change: func(_ int64, _ *http.Request, _ *int, _ http.Header, body string) string {
+		return body + string(old)
+	}}, e)
+	defer r.close()
+	u := r.probe(t, nil, "/lp").URLs[0]
+	if u.Verdict == Leak || !strings.Contains(strings.Join(u.Notes, "\n"), "a page has a value of an earlier probe in it") {
 		t.Errorf("%+v", u)
 	}
 }
@@ -271,5 +283,44 @@ func TestStale(t *testing.T) {
 	report := r.probe(t, nil, "/lp?ref=A1")
 	if u := report.URLs[0]; u.Verdict != Shared || !strings.Contains(strings.Join(u.Notes, "\n"), "after the edge had permitted it for 60 s") {
 		t.Errorf("%+v", u)
+	}
+}
+
+// TestCleanRun: a site with visitors, whose caches do what they may, is probed again and
+// again. Nothing is wrong with it at any time.
+func TestCleanRun(t *testing.T) {
+	for _, site := range []struct {
+		name string
+		edge edgeLike
+		want Verdict
+	}{
+		{"shared", edgeLike{shared: true, stores: true}, Shared},
+		{"of one's own", edgeLike{clock: true, repeats: []Input{{Kind: KindHeader, Name: "Referer"}}}, Isolated},
+	} {
+		t.Run(site.name, func(t *testing.T) {
+			e := signedEdge(t, site.edge.edge())
+			c := &frontCache{Query: true, Says: "X-Cache"}
+			r := newRig(e, c)
+			defer r.close()
+			for i := range 40 {
+				if i%3 == 0 { // their time is over
+					c.mu.Lock()
+					clear(c.stored)
+					c.mu.Unlock()
+				}
+				if i%5 == 0 {
+					visit(t, r.url+"/lp?ref=A1")
+				}
+				report := r.probe(t, func(o *Options) {
+					o.Quick, o.EdgeGives = true, true
+					if i%2 == 0 {
+						fresh(o)
+					}
+				}, "/lp?ref=A1")
+				if u := report.URLs[0]; u.Verdict != site.want || len(u.Errors) > 0 || u.LeakCount > 0 {
+					t.Fatalf("probe %d: %+v", i, u)
+				}
+			}
+		})
 	}
 }

@@ -90,6 +90,7 @@ type Divergence struct {
 // Evidence is what a probe was given that belongs to another.
 type Evidence struct {
 	Kind     string `json:"kind"` // canary, receipt or refused
+	Who      string `json:"who"`  // cdn, edge, app or ?
 	Giver    string `json:"giver"`
 	Receiver string `json:"receiver"`
 	Input    string `json:"input"`

@@ -61,6 +61,7 @@ var names = []name{
 	ofDivergence("spans", cel.ListType(cel.MapType(cel.StringType, cel.DynType)), func(d *Divergence) any { return spanMaps(d.Spans) }),
 
 	ofEvidence("kind", cel.StringType, func(v *Evidence) any { return v.Kind }),
+	ofEvidence("who", cel.StringType, func(v *Evidence) any { return v.Who }),
 	ofEvidence("giver", cel.StringType, func(v *Evidence) any { return v.Giver }),
 	ofEvidence("receiver", cel.StringType, func(v *Evidence) any { return v.Receiver }),
 	ofEvidence("input", cel.StringType, func(v *Evidence) any { return v.Input }),
