@@ -135,9 +135,10 @@ func (j *job) impersonal(o *store.Object) {
 // sent is the value with which a header that may vary is sent.
 func (j *job) sent(name string) (string, bool) { return sentField(j.parts.Varying, name) }
 
-// selecting is what an error is kept for: requests that are sent just like this one.
+// selecting is what an error is kept for: requests in which what may have provoked it is
+// sent just like in this one.
 func (j *job) selecting() (all []store.Selecting) {
-	for _, name := range j.rule.MayProvoke(j.parts) {
+	for _, name := range j.rule.MayProvoke() {
 		value, sent := j.sent(name)
 		all = append(all, store.Selecting{Name: name, Value: value, Sent: sent})
 	}

@@ -301,20 +301,12 @@ func (r *Rule) Varies(header string) bool {
 	return r.headers.find(http.CanonicalHeaderKey(header)).verb == Vary
 }
 
-// MayProvoke names the headers outside of the key by which a visitor may have provoked
-// an error: those that were sent, and those that others send and this one did not. An
-// error page's Vary seldom names what caused it.
-func (r *Rule) MayProvoke(p *Parts) (names []string) {
-	for _, name := range []string{"Accept", "Accept-Language", "User-Agent"} {
-		if r.Varies(name) {
-			names = append(names, name)
-		}
-	}
-	for i := range p.Varying {
-		names = append(names, p.Varying[i].Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+// MayProvoke names the headers outside of the key that visitors are known to provoke
+// errors by, sent or not: nothing that is acceptable, an agent that is turned away. An
+// error page's Vary seldom names them. Other headers, where all of them may vary, are
+// taken for harmless.
+func (r *Rule) MayProvoke() []string {
+	return slices.DeleteFunc([]string{"Accept", "Accept-Language", "User-Agent"}, func(name string) bool { return !r.Varies(name) })
 }
 
 // Vouches says whether the route vouches for a response field, by its canonical

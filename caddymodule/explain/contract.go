@@ -46,8 +46,8 @@ func (e *Explanation) store(f *fill) []policies.Reason {
 		return []policies.Reason{policies.ReasonVaryTooMany}
 	}
 	if httpcache.ErrorStatus(status) && slices.ContainsFunc(names, e.rule.Varies) &&
-		slices.ContainsFunc(e.rule.MayProvoke(e.parts), func(name string) bool { return !slices.Contains(names, name) }) {
-		return []policies.Reason{policies.ReasonStatus} // a variant, but of fewer headers than may have caused it
+		slices.ContainsFunc(e.rule.MayProvoke(), func(name string) bool { return !slices.Contains(names, name) }) {
+		return []policies.Reason{policies.ReasonStatus} // a variant, but by fewer headers than may have provoked it
 	}
 	if _, ok := httpcache.Tags(head); !ok {
 		return []policies.Reason{policies.ReasonTagsTooMany}
