@@ -85,13 +85,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return a.provisionProbes()
 }
 
+// ownSecret is that of an edge which has been given none. It is the same for as long as the
+// process runs: a probe may be answered by the configuration before, and caches in front may
+// have answers of that time.
+var ownSecret = sync.OnceValue(rand.Text)
+
 // provisionProbes opens what probes need. An edge that watches itself and has been given
 // no secret makes one, which nobody else knows.
 func (a *App) provisionProbes() error {
 	if a.Probe == nil && len(a.Watch) == 0 {
 		return nil
 	}
-	text := rand.Text()
+	text := ownSecret()
 	if a.Probe != nil {
 		var err error
 		if text, err = caddy.NewReplacer().ReplaceOrErr(a.Probe.Secret, true, true); err != nil {

@@ -212,7 +212,7 @@ func (x *exchange) answer(kept *claim, deliver func(ownAnswer)) error {
 		cache:                 x.cacheStatus(),
 		stripSetCookie:        x.rule.StripSetCookie && x.outcome != OutcomeBypass,
 		profile:               x.rule.Profile,
-		everywhere:            x.stopsEverywhere(),
+		everywhere:            x.stopsEverywhere,
 	}
 	if x.staleIfError() {
 		ow.holdErrors = x.staleIfError
@@ -327,8 +327,10 @@ func (x *exchange) forbid() {
 
 // stopsEverywhere says whether every cache is to be told, in every dialect: someone, or a
 // probe, has stopped caching, and what stands in front may not be what the policy says.
+// That is so for every answer of the route, whatever else there is against sharing it: a
+// visitor who is known by a cookie is the one whose page must not be kept there.
 func (x *exchange) stopsEverywhere() bool {
-	return len(x.reasons) > 0 && x.reasons[0] == policies.ReasonTripped
+	return len(x.reasons) > 0 && x.reasons[0] == policies.ReasonTripped || x.rule != nil && x.tripped()
 }
 
 // cacheStatus is what RFC 9211 has for the outcome of a request that went forward.

@@ -16,7 +16,7 @@ import (
 // it is in (RFC 9875 §2) and the tags that the origin gave it. They are not ok when
 // there are more than can be indexed.
 func tags(j *job, head http.Header) ([]store.Tag, bool) {
-	named, ok := httpcache.Tags(head)
+	named, ok := httpcache.TagsFor(head, j.rule.Profile)
 	if !ok {
 		return nil, false
 	}

@@ -181,9 +181,12 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if x.admitted != nil && x.revoked(x.admitted) != policies.ReasonNone {
 		x.relayed = false // caches further on must not bring back what was purged
 	}
-	if !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header) {
+	switch {
+	case x.stopsEverywhere():
+		httpcache.ForbidEverywhere(h)
+	case !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header):
 		httpcache.Relay(h)
-	} else {
+	default:
 		httpcache.ForbidAs(h, x.rule.Profile)
 	}
 	status := x.cacheStatus()

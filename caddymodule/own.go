@@ -39,8 +39,8 @@ type ownWriter struct {
 	onHead func(status int, h http.Header)
 	// profile is how the CDN is told that it may store nothing; nil: in nobody's dialect.
 	profile *policies.Profile
-	// everywhere: it is told to every cache, in every dialect.
-	everywhere bool
+	// everywhere, where given, says whether it is told to every cache, in every dialect.
+	everywhere func() bool
 	// relays, where given, says whether what the origin told caches is passed on.
 	relays func(status int, h http.Header) bool
 }
@@ -90,7 +90,7 @@ func (w *ownWriter) WriteHeader(status int) {
 		delete(h, "Set-Cookie")
 	}
 	switch {
-	case w.everywhere:
+	case w.everywhere != nil && w.everywhere():
 		httpcache.ForbidEverywhere(h)
 	case w.relays != nil && w.relays(status, h):
 		httpcache.Relay(h)

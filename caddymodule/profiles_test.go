@@ -49,6 +49,8 @@ func TestProfilesSpoken(t *testing.T) {
 					{"fill", "/shared/1", nil, false},
 					{"hit", "/shared/1", nil, true},
 					{"hit, not modified", "/shared/1", []string{"If-None-Match", `"v1"`}, true},
+					{"hit, a part of it", "/shared/1", []string{"Range", "bytes=0-2"}, true},
+					{"hit, a condition that does not hold", "/shared/1", []string{"If-Match", `"v0"`}, false},
 					{"hit, unsatisfiable range", "/shared/1", []string{"Range", "bytes=99-"}, false},
 					{"bypass", "/shared/1", []string{"Cookie", "session=1"}, false},
 					{"refused", "/shared/cookie", nil, false},

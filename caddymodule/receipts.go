@@ -106,7 +106,7 @@ func (w *receiptWriter) add() {
 		}
 	}
 	ttl, shared := httpcache.Permitted(h)
-	r.Shared, r.TTL = shared, int64(ttl/time.Second)
+	r.Shared, r.TTL, r.Later = shared, int64(ttl/time.Second), httpcache.PermittedLater(h)
 	text, err := w.receipts.secret.Seal(*r)
 	if err != nil {
 		w.receipts.logger.Error("sealing a probe's receipt", zap.Error(err))

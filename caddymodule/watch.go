@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -97,6 +96,11 @@ func (w *Watch) check() error {
 	}
 	if w.Timeout < 0 {
 		return fmt.Errorf("watch: timeout %s is negative", time.Duration(w.Timeout))
+	}
+	for _, input := range w.inputs() {
+		if err := input.Check(); err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
 	}
 	return nil
 }
@@ -251,17 +255,18 @@ func (ws *watchers) letGo() error {
 }
 
 // inputsOfPolicy adds what the governing routes declare: those are the inputs in which
-// visitors differ here.
+// visitors differ here. What no request can have, or what would harm others if a cache gave
+// it to them, is left out, unless the watch itself names it.
 func (w *watcher) inputsOfPolicy() probe.Options {
 	o := w.options
 	o.Inputs = slices.Clone(o.Inputs)
 	for _, route := range routesFor(w.handlers.list(), w.url) {
 		for _, input := range route.DeclaredInputs() {
 			i := probe.Input{Kind: probe.Kind(input.Kind), Name: input.Name, Policy: string(input.Verb)}
-			known := func(have probe.Input) bool {
-				return have.Kind == i.Kind && (have.Name == i.Name || i.Kind == probe.KindHeader && strings.EqualFold(have.Name, i.Name))
+			if i.Check() != nil || !i.Safe() && !slices.ContainsFunc(o.Inputs, i.Is) {
+				continue
 			}
-			if at := slices.IndexFunc(o.Inputs, known); at >= 0 {
+			if at := slices.IndexFunc(o.Inputs, i.Is); at >= 0 {
 				o.Inputs[at].Policy = i.Policy
 			} else {
 				o.Inputs = append(o.Inputs, i)

@@ -70,6 +70,7 @@ func TestBadOptions(t *testing.T) {
 		"cacheward {\n watch https://a/ {\n clear_after 0\n}\n}":             "a positive number",
 		"cacheward {\n watch https://a/ {\n param\n}\n}":                     "wrong argument count",
 		"cacheward {\n watch https://a/ {\n resolve here\n}\n}":              "an address was expected",
+		"cacheward {\n watch https://a/ {\n header Range\n}\n}":              "header Range cannot be probed",
 		"cacheward {\n watch https://a/ {\n colour red\n}\n}":                "unrecognized option",
 		"cacheward {\n probe {\n}\n}":                                        "a secret was expected",
 		"cacheward {\n probe {\n secret a b\n}\n}":                           "wrong argument count",
@@ -108,7 +109,9 @@ type script struct {
 	verdicts []probe.Verdict
 	at       atomic.Int64
 	asked    []probe.Options
-	who      string
+	who      atomic.Value // string
+	// elsewhere: it is another edge's turn.
+	elsewhere atomic.Bool
 }
 
 func (s *script) probe(_ context.Context, o probe.Options) (*probe.Report, error) {
@@ -120,8 +123,9 @@ func (s *script) probe(_ context.Context, o probe.Options) (*probe.Report, error
 	}
 	r := &probe.Report{Verdict: v, URLs: []probe.URLReport{{URL: o.URLs[0], Verdict: v, Routes: []string{"page"}}}}
 	if v == probe.Leak {
+		who, _ := s.who.Load().(string)
 		r.URLs[0].Leaks = []probe.Evidence{{
-			Kind: "receipt", Who: s.who, Giver: "X", Receiver: "Y", Phase: "at once", Received: time.Now(),
+			Kind: "receipt", Who: who, Giver: "X", Receiver: "Y", Phase: "at once", Received: time.Now(),
 			Sentence: "Y was given the answer to X", Headers: map[string]string{"X-Cache": "HIT"},
 		}}
 	}
@@ -136,7 +140,7 @@ func watching(t *testing.T, onLeak string, verdicts []probe.Verdict, f func(t *t
 		s := &script{verdicts: verdicts}
 		w := &watcher{
 			Watch: &Watch{Interval: caddy.Duration(time.Second), OnLeak: onLeak, ClearAfter: 2}, url: "https://example.com/lp", look: new(lookout),
-			probe: s.probe, mine: func() bool { return true }, handlers: c.others, logger: c.logger,
+			probe: s.probe, mine: func() bool { return !s.elsewhere.Load() }, handlers: c.others, logger: c.logger,
 			options: probe.Options{URLs: []string{"https://example.com/lp"}, Quick: true},
 		}
 		ws := &watchers{all: []*watcher{w}}
@@ -268,12 +272,12 @@ func TestWatchWarns(t *testing.T) {
 // stops no caching: no cache has a part in it.
 func TestWatchOfTheApp(t *testing.T) {
 	watching(t, onLeakTrip, []probe.Verdict{probe.Leak}, func(t *testing.T, c *ruled, s *script, _ *watcher) {
-		s.who = probe.WhoApp
+		s.who.Store(probe.WhoApp)
 		pass(2)
 		if c.breaker.tripped("page") || len(c.log.of("leak")) != 1 {
 			t.Errorf("tripped %t, %d records", c.breaker.tripped("page"), len(c.log.of("leak")))
 		}
-		s.who = probe.WhoCDN
+		s.who.Store(probe.WhoCDN)
 		pass(1)
 		if !c.breaker.tripped("page") {
 			t.Error("a cache in front leaks too now, and nothing is tripped")
@@ -283,8 +287,8 @@ func TestWatchOfTheApp(t *testing.T) {
 
 // TestWatchElsewhere: where it is another edge's turn, nothing is asked.
 func TestWatchElsewhere(t *testing.T) {
-	watching(t, onLeakTrip, []probe.Verdict{probe.Leak}, func(t *testing.T, c *ruled, s *script, w *watcher) {
-		w.mine = func() bool { return false }
+	watching(t, onLeakTrip, []probe.Verdict{probe.Leak}, func(t *testing.T, _ *ruled, s *script, _ *watcher) {
+		s.elsewhere.Store(true)
 		pass(5)
 		if s.at.Load() != 0 {
 			t.Errorf("%d probes", s.at.Load())

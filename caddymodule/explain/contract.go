@@ -49,7 +49,7 @@ func (e *Explanation) store(f *fill) []policies.Reason {
 		slices.ContainsFunc(e.rule.MayProvoke(), func(name string) bool { return !slices.Contains(names, name) }) {
 		return []policies.Reason{policies.ReasonStatus} // a variant, but by fewer headers than may have provoked it
 	}
-	if _, ok := httpcache.Tags(head); !ok {
+	if _, ok := httpcache.TagsFor(head, e.rule.Profile); !ok {
 		return []policies.Reason{policies.ReasonTagsTooMany}
 	}
 	if j.Validated = !unasked; unasked {

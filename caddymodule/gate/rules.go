@@ -65,8 +65,11 @@ func LifetimeOf(rule *policies.Rule, status int, head http.Header, d httpcache.D
 }
 
 // PermissionOf is what is left of the route's and the object's lifetimes for caches
-// further on. They subtract the Age that the response carries, so it is added here.
+// further on. They subtract the Age that the response carries, so it is added here: in
+// whole seconds, as it stands there, for parts of a second would add up to one that the
+// object does not have.
 func PermissionOf(d *policies.Downstream, ttl, age time.Duration) httpcache.Permission {
+	ttl, age = ttl.Truncate(time.Second), age.Truncate(time.Second)
 	left := min(time.Duration(d.TTL), ttl)
 	if left < time.Second {
 		return httpcache.Permission{}

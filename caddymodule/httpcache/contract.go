@@ -141,6 +141,10 @@ func PermitAs(h http.Header, p Permission, to *policies.Profile) (ok bool) {
 		h["Cache-Control"] = []string{browser + ", " + share.Value + wholeSeconds(left)}
 		return true
 	}
+	if p.Browser > p.CDN {
+		// A CDN that does not read the other field is to have no more than one that does.
+		browser += ", s-maxage=" + wholeSeconds(p.CDN)
+	}
 	h["Cache-Control"] = []string{browser}
 	h[share.Name] = []string{share.Value + wholeSeconds(left)}
 	return true
@@ -151,26 +155,43 @@ var genericShare = policies.Field{Name: "Cdn-Cache-Control", Value: "max-age="}
 
 // Relay leaves it to the origin what caches downstream may do. Its Cache-Control,
 // Expires and Pragma stay. A targeted field that permits was for this cache and is
-// consumed; one that refuses goes on, for the next cache that reads it. Silence,
-// which several CDNs take for a permission of hours, becomes private, no-store.
+// consumed; one that refuses goes on, for the next cache that reads it, in the one
+// word that it cannot read otherwise. Silence, which several CDNs take for a
+// permission of hours, becomes private, no-store; public without a time is no more.
 func Relay(h http.Header) {
 	for name, values := range h {
 		if !targeted(name) {
 			continue
 		}
-		switch d := ResponseDirectives(http.Header{name: values}); {
-		case d.Private, d.NoStore, d.NoCache:
-		case d.HasSMaxAge && d.SMaxAge == 0:
-			// Some caches would store it to ask about, over the head of a no-store
-			// in Cache-Control.
-			h[name] = []string{"no-store"}
-		default:
+		d := ResponseDirectives(http.Header{name: values})
+		if word := refusalIn(name); word != "" && (d.Private || d.NoStore || d.NoCache || d.HasSMaxAge && d.SMaxAge == 0) {
+			h[name] = []string{word}
+		} else {
 			delete(h, name)
 		}
 	}
-	if blank(lines(h, "Cache-Control")) && len(lines(h, "Expires")) == 0 {
+	d := ResponseDirectives(http.Header{"Cache-Control": lines(h, "Cache-Control")})
+	says := d.Private || d.NoStore || d.NoCache || d.HasMaxAge || d.HasSMaxAge || len(lines(h, "Expires")) > 0
+	if !says {
 		h["Cache-Control"] = []string{forbidden}
 	}
+}
+
+// refusalIn is what refuses in a targeted field, whatever else the app had put there:
+// a cache that finds no-cache or a lifetime of nought would store the response to ask
+// about, over the head of a no-store in Cache-Control; one that finds a lifetime beside
+// a no-store may take that; and a time is not told from damage in X-Accel-Expires. It is
+// empty for the fields that only say what the key is.
+func refusalIn(name string) string {
+	switch {
+	case strings.EqualFold(name, "X-Accel-Expires"):
+		return "0"
+	case hasSuffixFold(name, "-Edge-Cache"):
+		return "no-cache"
+	case strings.EqualFold(name, "No-Vary-Search"), strings.EqualFold(name, "Netlify-Vary"):
+		return ""
+	}
+	return "no-store"
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
@@ -203,8 +224,9 @@ func Governs(name string) bool {
 // targeted reports whether the field speaks to some caches only: RFC 9213 and
 // what vendors made before and after it. Any …-Cache-Control is taken for one
 // (CDN-, Cloudflare-CDN-, Netlify-CDN-, X-LiteSpeed-, Akamai- …), as is any
-// …Surrogate-Control. No-Vary-Search and Netlify-Vary belong to them because
-// they make a cache answer one query with the response to another.
+// …Surrogate-Control. Where a page has CF-Edge-Cache: cache, Cloudflare's optimization
+// for WordPress does not look at Cache-Control any more. No-Vary-Search and Netlify-Vary
+// belong to them because they make a cache answer one query with the response to another.
 func targeted(name string) bool {
 	// The last letter sorts out nearly all other names at once.
 	switch n := len(name); {
@@ -214,6 +236,8 @@ func targeted(name string) bool {
 		return hasSuffixFold(name, "-Cache-Control") ||
 			hasSuffixFold(name, "Surrogate-Control") ||
 			strings.EqualFold(name, "Edge-Control")
+	case name[n-1]|0x20 == 'e':
+		return hasSuffixFold(name, "-Edge-Cache")
 	case name[n-1]|0x20 == 's':
 		return strings.EqualFold(name, "X-Accel-Expires")
 	case name[n-1]|0x20 == 'h':

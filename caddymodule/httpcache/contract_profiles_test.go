@@ -68,8 +68,8 @@ var cells = map[string]struct{ refused, page, shared, browser http.Header }{
 	"bunny": {
 		refused: header("Cache-Control: " + privately),
 		page:    header("Cache-Control: " + privately),
-		shared:  header("Cache-Control: " + revalidates + ", s-maxage=67"),
-		browser: header("Cache-Control: public, max-age=17, s-maxage=67"),
+		shared:  header("Cache-Control: " + revalidates + ", s-maxage=60"),
+		browser: header("Cache-Control: public, max-age=17, s-maxage=60"),
 	},
 	"vercel": {
 		refused: header("Cache-Control: "+privately, "Vercel-Cdn-Cache-Control: no-store"),
@@ -86,8 +86,8 @@ var cells = map[string]struct{ refused, page, shared, browser http.Header }{
 	"varnish": {
 		refused: header("Cache-Control: "+privately, "Surrogate-Control: no-store"),
 		page:    header("Cache-Control: "+privately, "Surrogate-Control: no-store"),
-		shared:  header("Cache-Control: " + revalidates + ", s-maxage=67"),
-		browser: header("Cache-Control: public, max-age=17, s-maxage=67"),
+		shared:  header("Cache-Control: " + revalidates + ", stale-while-revalidate=0, s-maxage=67"),
+		browser: header("Cache-Control: public, max-age=17, stale-while-revalidate=0, s-maxage=67"),
 	},
 	"nginx": {
 		refused: header("Cache-Control: "+privately, "X-Accel-Expires: 0"),
@@ -283,7 +283,7 @@ func TestNobodyReadsMoreThanIsPermitted(t *testing.T) {
 		age := time.Duration(rapid.Int64Range(0, 100).Draw(t, "age")) * time.Second
 		ttl := time.Duration(rapid.Int64Range(0, 100).Draw(t, "ttl")) * time.Second
 		browser := time.Duration(rapid.Int64Range(0, 100).Draw(t, "browser")) * time.Second
-		permission := Permission{CDN: ttl + age, Browser: min(browser, ttl) + age, Age: age}
+		permission := Permission{CDN: ttl + age, Browser: browser + age, Age: age}
 		if ttl == 0 || browser == 0 {
 			permission.Browser = 0
 		}

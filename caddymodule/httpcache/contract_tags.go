@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/cacheward/cacheward/policies"
@@ -72,14 +71,16 @@ func isTagField(name, own string) bool {
 // more than it takes.
 func tagList(tags []string, limits *policies.ProfileTags) (list string, ok bool) {
 	told := make([]string, 0, min(len(tags), limits.Count))
+	seen := make(map[string]bool, cap(told))
 	for _, tag := range tags {
 		tag = ShortTag(tag, limits)
-		if slices.Contains(told, tag) {
+		if seen[tag] {
 			continue
 		}
 		if len(told) == limits.Count {
 			return "", false
 		}
+		seen[tag] = true
 		told = append(told, tag)
 	}
 	list = strings.Join(told, limits.Separator)

@@ -163,6 +163,9 @@ func TestPermitIsRead(t *testing.T) {
 		}
 		want := Directives{Public: true, HasMaxAge: true, MaxAge: max(0, p.Browser.Truncate(time.Second))}
 		want.MustRevalidate = want.MaxAge == 0
+		if p.Browser > p.CDN {
+			want.HasSMaxAge, want.SMaxAge = true, p.CDN.Truncate(time.Second)
+		}
 		if d != want {
 			t.Fatalf("%v: %+v, want %+v", p, d, want)
 		}

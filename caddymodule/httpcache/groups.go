@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/dunglas/httpsfv"
+
+	"github.com/cacheward/cacheward/policies"
 )
 
 // Bounds of what is kept to find objects by. RFC 9875 §2 asks for 32 groups of 32
@@ -75,6 +77,15 @@ type tagField struct {
 // Ok is false if there are more than 1000 tags or one has more than 1024 bytes. Such
 // a response must not be stored: it could not be purged.
 func Tags(h http.Header) (tags []string, ok bool) { return tagsIn(h, "") }
+
+// TagsFor are the [Tags] of a response that goes to the CDN of the profile: those in the
+// field that was chosen for that CDN as well, for what is purged there must be purged here.
+func TagsFor(h http.Header, to *policies.Profile) (tags []string, ok bool) {
+	if to == nil || to.Tags == nil {
+		return Tags(h)
+	}
+	return tagsIn(h, to.Tags.Field)
+}
 
 // tagsIn is [Tags], with one more field to look in, whose tags are parted by commas.
 func tagsIn(h http.Header, own string) (tags []string, ok bool) {

@@ -24,8 +24,8 @@ func Permitted(h http.Header) (ttl time.Duration, shared bool) {
 			ttl = max(ttl, d.MaxAge)
 		}
 	}
-	// Of Cache-Control alone: what targeted fields add to it is a restriction.
-	longest(ResponseDirectives(http.Header{"Cache-Control": lines(h, "Cache-Control")}))
+	// Of Cache-Control, or Expires, alone: what targeted fields add to it is a restriction.
+	ttl, _ = Lifetime(h, ResponseDirectives(http.Header{"Cache-Control": lines(h, "Cache-Control")}), time.Now())
 	for name, values := range h {
 		if !targeted(name) {
 			continue
@@ -39,4 +39,19 @@ func Permitted(h http.Header) (ttl time.Duration, shared bool) {
 		longest(ResponseDirectives(http.Header{"Cache-Control": values}))
 	}
 	return ttl, ttl > 0
+}
+
+// PermittedLater reads whether h, as it leaves, permits shared caches to keep the response
+// and to give it to somebody else later: once it has been confirmed (no-cache, or no
+// lifetime, with what can be asked about), or stale, meanwhile or where that fails (RFC
+// 5861). [Permitted] says whether they may do so at once.
+func PermittedLater(h http.Header) bool {
+	if blank(lines(h, "Cache-Control")) && len(lines(h, "Expires")) == 0 || VaryAny(h) {
+		return false
+	}
+	d := ResponseDirectives(h)
+	if d.Private || d.NoStore || d.Malformed {
+		return false
+	}
+	return d.StaleWhileRevalidate > 0 || d.StaleIfError > 0 || len(lines(h, "Etag")) > 0 || len(lines(h, "Last-Modified")) > 0
 }

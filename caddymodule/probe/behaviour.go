@@ -97,7 +97,7 @@ func behaviour(t *target, inputs []InputReport, all []*judgement) Behaviour {
 // refused says whether the answer must not be given to others.
 func (a *judgement) refused() bool {
 	if own := a.own(); own != nil {
-		return !own.Shared
+		return !own.Shared && !own.Later
 	}
 	return len(refusals(a.header)) > 0
 }

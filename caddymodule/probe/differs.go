@@ -75,10 +75,16 @@ func (j *judge) paramDiffers(out *judgement, r *Receipt, name string) bool {
 		}
 	}
 	received, arrived := paramOf(r.URI, name)
-	if arrived {
+	arrives := j.arrivesNamed(KindParam, name)
+	switch {
+	case arrived && out.giver == nil:
+		// Of an earlier probe it is not known what was sent: caches may add a parameter,
+		// the visitor's country, say, or put theirs in its place.
+		return has && !same(received, sent) && arrives != no
+	case arrived:
 		return !has || !same(received, sent)
 	}
-	return has && j.arrives["param "+name] == yes
+	return has && arrives == yes
 }
 
 func (j *judge) headerDiffers(out *judgement, r *Receipt, name string) bool {
@@ -121,7 +127,7 @@ func (j *judge) cookieDiffers(out *judgement, r *Receipt, name string) bool {
 func (j *judge) arrivesNamed(kind Kind, name string) string {
 	for in, arrives := range j.arrives {
 		k, n, _ := strings.Cut(in, " ")
-		if Kind(k) == kind && (n == name || kind == KindHeader && strings.EqualFold(n, name)) {
+		if Kind(k) == kind && (n == name || kind == KindHeader && strings.EqualFold(n, name) || kind == KindParam && same(n, name)) {
 			return arrives
 		}
 	}

@@ -122,6 +122,9 @@ func (j *judge) refusedEvidence(out *judgement, refused []string) Evidence {
 	if j.old[out.answer] {
 		came = append(came, "date: "+out.header.Get("Date"))
 	}
+	if out.unopened {
+		came = append(came, signSecret)
+	}
 	e.Where = "header"
 	e.Sentence = fmt.Sprintf("%s was given an answer that was made for somebody else (%s; it has no receipt of the edge) and says that it must not be shared (%s).",
 		e.Receiver, strings.Join(came, ", "), strings.Join(refused, ", "))

@@ -32,9 +32,17 @@ type Input struct {
 // String is as receipts and audit records have it: "param ref".
 func (i Input) String() string { return string(i.Kind) + " " + i.Name }
 
-// is says whether both are the same input.
-func (i Input) is(other Input) bool {
-	return i.Kind == other.Kind && (i.Name == other.Name || i.Kind == KindHeader && strings.EqualFold(i.Name, other.Name))
+// Is says whether both are the same input.
+func (i Input) Is(other Input) bool {
+	switch {
+	case i.Kind != other.Kind:
+		return false
+	case i.Kind == KindParam:
+		return same(i.Name, other.Name) // however it is escaped: an edge may take both for one
+	case i.Kind == KindHeader:
+		return strings.EqualFold(i.Name, other.Name)
+	}
+	return i.Name == other.Name
 }
 
 // defaultInputs are those of every site. None of them can break a page or make one that
@@ -58,7 +66,7 @@ func Inputs(u *url.URL) []Input {
 	var all []Input
 	for name := range eachParam(u.RawQuery) {
 		in := Input{Kind: KindParam, Name: name}
-		if name != "" && !slices.ContainsFunc(all, in.is) {
+		if name != "" && !slices.ContainsFunc(all, in.Is) {
 			all = append(all, in)
 		}
 	}
@@ -105,8 +113,8 @@ func (i Input) ofBrowsers() bool {
 	})
 }
 
-// check refuses inputs that no request can have.
-func (i Input) check() error {
+// Check refuses inputs that no request can have.
+func (i Input) Check() error {
 	switch {
 	case i.Name == "":
 		return fmt.Errorf("a %s without a name", i.Kind)

@@ -86,7 +86,7 @@ func TestValues(t *testing.T) {
 
 func TestSafe(t *testing.T) {
 	for _, in := range defaultInputs {
-		if err := in.check(); err != nil || !in.Safe() {
+		if err := in.Check(); err != nil || !in.Safe() {
 			t.Errorf("%s: %v", in, err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestCheckInputs(t *testing.T) {
 		{Input{"body", "x", ""}, `the kind "body"; param, cookie or header was expected`},
 	} {
 		got := ""
-		if err := test.in.check(); err != nil {
+		if err := test.in.Check(); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -178,7 +178,7 @@ func FuzzParam(f *testing.F) {
 		f.Add(seed, "ref", "X")
 	}
 	f.Fuzz(func(t *testing.T, query, name, value string) {
-		if (Input{Kind: KindParam, Name: name}).check() != nil || strings.ContainsAny(value, "&") {
+		if (Input{Kind: KindParam, Name: name}).Check() != nil || strings.ContainsAny(value, "&") {
 			return
 		}
 		got := withParam(query, name, value)
@@ -234,8 +234,9 @@ func TestDiffers(t *testing.T) {
 		got      *answer
 		change   func(*Receipt)
 		keyed    []Input
-		stranger bool // the giver is of an earlier run
-		learn    bool // a third visitor's values have arrived
+		stranger bool           // the giver is of an earlier run
+		learn    bool           // a third visitor's values have arrived
+		learns   func(*Receipt) // and what a cache has made of them
 		want     string
 	}{
 		{name: "another parameter", gave: asks("", some(ref)), got: asks("", some(ref)), keyed: []Input{ref}, want: "param ref"},
@@ -247,6 +248,9 @@ func TestDiffers(t *testing.T) {
 		{name: "the receiver has none", gave: asks("", some(ref)), got: asks(""), keyed: []Input{ref}, want: "param ref"},
 		{name: "another parameter of a stranger", gave: asks("", some(ref)), got: asks("", some(ref)), keyed: []Input{ref}, stranger: true, want: "param ref"},
 		{name: "the same of a stranger", gave: asks("ref=A"), got: asks("ref=A"), keyed: []Input{ref}, stranger: true},
+		{name: "a parameter of a stranger that a cache may add", gave: asks("", some(ref)), got: asks(""), keyed: []Input{ref}, stranger: true},
+		{name: "a parameter of a stranger that a cache puts its own in place of", gave: asks("ref=JP"), got: asks("", some(ref)), keyed: []Input{ref}, stranger: true,
+			learns: func(r *Receipt) { r.URI = "/lp?ref=JP" }},
 		{name: "another header", gave: asks("", some(lang)), got: asks("", some(lang)), keyed: []Input{lang}, want: "header X-Lang"},
 		{name: "another header, made the same", gave: asks("", some(lang)), got: asks("", some(lang)), keyed: []Input{lang},
 			change: func(r *Receipt) { r.Received["x-lang"] = secret.Digest("en") }},
@@ -268,9 +272,9 @@ func TestDiffers(t *testing.T) {
 			if !test.stranger {
 				all = append(all, test.gave)
 			}
-			if test.learn {
+			if test.learn || test.learns != nil {
 				third := asks("", some(ref), some(lang), some(tier))
-				third.receipts = []Receipt{receipt(third, nil)}
+				third.receipts = []Receipt{receipt(third, test.learns)}
 				all = append(all, third)
 			}
 			for _, a := range all {

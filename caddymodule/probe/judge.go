@@ -14,8 +14,9 @@ import (
 type judge struct {
 	p       *prober
 	byNonce map[Nonce]*answer
-	// gives has the hosts whose edge gave a receipt.
-	gives map[string]bool
+	// gives has the hosts whose edge gave a receipt, and signs those whose edge is known by
+	// what it says in Cache-Status: no cache takes that away.
+	gives, signs map[string]bool
 	// old are answers with the Date of an earlier one that was the same: nobody made them
 	// anew.
 	old map[*answer]bool
@@ -49,7 +50,7 @@ type judgement struct {
 
 func newJudge(p *prober) *judge {
 	j := &judge{
-		p: p, byNonce: make(map[Nonce]*answer), gives: make(map[string]bool),
+		p: p, byNonce: make(map[Nonce]*answer), gives: make(map[string]bool), signs: make(map[string]bool),
 		arrives: make(map[string]string), keyed: make(map[string][]string), ordinary: make(map[*target]map[string]bool), old: oldAnswers(p.answers),
 	}
 	for _, a := range p.answers {
@@ -80,6 +81,9 @@ func newJudge(p *prober) *judge {
 			}
 		}
 		if own := a.own(); own != nil {
+			if _, said := oursSaid(a); said {
+				j.signs[t.url.Host] = true
+			}
 			for _, sign := range j.frontSigns(a) {
 				j.ordinary[t][sign] = true
 			}
@@ -150,19 +154,30 @@ const staleMargin = 5 * time.Second
 // foreign judges an answer that has another request's receipt.
 func (j *judge) foreign(out *judgement, r *Receipt) {
 	out.giver = j.byNonce[r.Nonce]
-	out.disobeyed = !r.Shared
+	out.disobeyed = !r.Shared && !r.Later
 	out.verdict = Shared
 	if out.giver != nil && out.giver.visitor == out.visitor {
 		// Their own, from before. Whether others would be given it, the others tell.
 		out.verdict = Isolated
 		return
 	}
-	if !r.Shared {
+	if out.disobeyed && !ofTheSite(out.answer) {
+		// CDNs keep errors for some seconds whatever they are told, by default: the site
+		// was down, and nothing of anybody's page is in it. If there is, its values tell.
+		out.verdict = Unknown
+		out.note = fmt.Sprintf("a cache in front keeps errors that it must not keep (status %d)", out.status)
+		return
+	}
+	if out.disobeyed {
 		out.evidence = append(out.evidence, j.receiptEvidence(out, r, "", "had not permitted to be given to anybody else ("+outcome(r)+")"))
 		return
 	}
 	if in := j.differs(out, r); in != "" {
 		out.evidence = append(out.evidence, j.receiptEvidence(out, r, in, "had made for another value of "+in+", which is in its key"))
+		return
+	}
+	if !r.Shared {
+		out.note = "an answer was given to others that had to be asked about first; whether it was cannot be told"
 		return
 	}
 	if age := out.received.Sub(r.Time()) - j.offset; j.measured && age > time.Duration(r.TTL)*time.Second+staleMargin {
@@ -191,7 +206,15 @@ func (j *judge) withoutReceipt(out *judgement) {
 		out.note = "some answers had no receipt, and nothing said why"
 		return
 	}
+	state, ofEdge := oursSaid(out.answer)
+	if !ofEdge && !out.unopened && j.signs[out.round.target.url.Host] {
+		out.note = "some answers were not the edge's, but those of a cache in front itself"
+		return
+	}
 	out.front, out.verdict = yes, Shared
+	if state == stateHit {
+		return // the edge had admitted it; Cache-Control may be what the cache tells browsers
+	}
 	if refused := refusals(out.header); slices.ContainsFunc(refused, unusual) {
 		out.disobeyed = true
 		out.evidence = append(out.evidence, j.refusedEvidence(out, refused))
@@ -231,6 +254,16 @@ func ofTheSite(a *answer) bool {
 	return a.header.Get("Cf-Mitigated") == ""
 }
 
+// oursSaid is what the edge says of an answer in Cache-Status.
+func oursSaid(a *answer) (what state, said bool) {
+	for _, s := range a.said {
+		if s.cache == ours && s.field == "cache-status" {
+			return s.state, true
+		}
+	}
+	return stateUnsure, false
+}
+
 // frontSigns are the signs that an answer came from a cache in front of the edge, or of
 // the app where there is no edge. What Cacheward says of itself is none; and with a hit of
 // its own, Age is no sign of another cache.
@@ -238,6 +271,9 @@ func (j *judge) frontSigns(a *answer) []string {
 	var signs []string
 	if j.old[a] {
 		signs = append(signs, "date")
+	}
+	if a.unopened && len(a.receipts) == 0 {
+		signs = append(signs, signSecret)
 	}
 	hit := slices.ContainsFunc(a.said, func(s said) bool { return s.cache == ours && s.state == stateHit })
 	behind := false
@@ -259,6 +295,10 @@ func (j *judge) frontSigns(a *answer) []string {
 // signAfter is a cache that says in Cache-Status that it gave what it had, after the edge
 // said that it had asked the app. The order there is that of the way (RFC 9211 §2).
 const signAfter = "cache-status after " + ours
+
+// signSecret is a receipt that another secret has made: the edge of before a restart, or
+// one of several, gave it to another probe. To this one, it would have given none.
+const signSecret = "a receipt that was made with another secret"
 
 // oldAnswers are those of which an equal one with the same Date was there at least two
 // seconds before. What Cacheward itself had stored has a Date of that time, too.

@@ -88,7 +88,7 @@ func (t *target) common(inputs []Input) {
 
 func commonInputs(g *group, inputs []Input) []Input {
 	return slices.DeleteFunc(slices.Clone(inputs), func(in Input) bool {
-		return !in.ofBrowsers() || slices.ContainsFunc(g.inputs, in.is)
+		return !in.ofBrowsers() || slices.ContainsFunc(g.inputs, in.Is)
 	})
 }
 
@@ -104,7 +104,7 @@ func (o *Options) newTarget(text string, u *url.URL, requests int) (*target, err
 	}
 	// Denied requests would say nothing of caches, and a policy may name what no request
 	// can have.
-	inputs = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" || i.check() != nil })
+	inputs = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" || i.Check() != nil })
 	room := requests - t.baseline() - o.edgeCost()
 	for _, g := range o.together(inputs) {
 		if room -= o.cost(); room < 0 {
@@ -182,7 +182,7 @@ func (t *target) planned(o *Options) int {
 // mergeInputs adds what is not there yet; the policy's word for an input is kept.
 func mergeInputs(inputs, more []Input) []Input {
 	for _, in := range more {
-		i := slices.IndexFunc(inputs, in.is)
+		i := slices.IndexFunc(inputs, in.Is)
 		if i < 0 {
 			inputs = append(inputs, in)
 		} else if inputs[i].Policy == "" {
@@ -227,7 +227,7 @@ func (o *Options) visitors(g *group, fresh string, brief bool) []*visitor {
 	all := make([]*visitor, 2+o.Visitors)
 	common := o.values(g.common)
 	var inTurn, atOnce []value
-	if fresh != "" && !slices.ContainsFunc(g.inputs, Input{Kind: KindParam, Name: fresh}.is) {
+	if fresh != "" && !slices.ContainsFunc(g.inputs, Input{Kind: KindParam, Name: fresh}.Is) {
 		in := []Input{{Kind: KindParam, Name: fresh}}
 		inTurn = o.values(in)
 		if atOnce = inTurn; !brief {

@@ -168,7 +168,7 @@ func (o *Options) Check() error {
 		}
 	}
 	for _, in := range o.Inputs {
-		if err := in.check(); err != nil {
+		if err := in.Check(); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,10 @@ type Receipt struct {
 	// TTL seconds.
 	Shared bool  `json:"c,omitempty"`
 	TTL    int64 `json:"l,omitempty"`
+	// Later says that they were permitted to keep it, and to give it to others once they
+	// have asked again, or stale: what they then give has this receipt still, unless they
+	// take over the fields of the confirmation.
+	Later bool `json:"e,omitempty"`
 }
 
 // MaxReceived bounds the fields that a receipt tells of.

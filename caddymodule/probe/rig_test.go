@@ -71,6 +71,7 @@ type fakeEdge struct {
 	ttl    int64
 	// stores: it gives what it has stored. blind: without regard to what it keys.
 	stores, blind bool
+	later         bool // its pages may be given to others once they have been asked about
 	coding        string
 	// back is by how much every second receipt says that it is older than it is.
 	back  time.Duration
@@ -85,7 +86,7 @@ func (e *fakeEdge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Header.Del(SignatureField)
 	receipt := Receipt{
 		Method: r.Method, Scheme: "http", Host: r.Host, URI: r.RequestURI, Received: make(map[string]string),
-		Route: "landing", Outcome: "bypass", Shared: e.shared, TTL: e.ttl,
+		Route: "landing", Outcome: "bypass", Shared: e.shared, TTL: e.ttl, Later: e.later,
 	}
 	for name, lines := range r.Header {
 		if e.secret != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,6 +103,30 @@ func TestNoFalseAlarm(t *testing.T) {
 				return body + r.Host + " cwabcdefghijklmn cw234567abcdefgh CWZZZZZZZZZZZZZZ"
 			}, verdict: []Verdict{Isolated}},
 		{name: "an inner cache that is not told of by receipts", edge: edgeLike{stores: true}, change: keep, verdict: []Verdict{Shared}},
+		{name: "the CDN has from visitors what the edge had stored, and tells browsers not to store it", edge: edgeLike{clock: true},
+			change: func(n int64, _ *http.Request, _ *int, h http.Header, body string) string {
+				if n%4 == 3 {
+					h.Del(ReceiptField)
+					h.Set("Cache-Status", "Cacheward; hit; ttl=50")
+					h.Set("X-Cache", "HIT")
+				}
+				return body
+			}, verdict: []Verdict{Shared}},
+		{name: "a page of the CDN itself", edge: edgeLike{clock: true},
+			change: func(n int64, _ *http.Request, status *int, h http.Header, body string) string {
+				if n%4 != 3 {
+					return body
+				}
+				clear(h)
+				h.Set("X-Cache", "HIT")
+				h.Set("Cache-Control", "private, no-store")
+				*status = []int{200, 302, 404}[n/4%3]
+				return "<h1>We are back soon</h1>"
+			}, verdict: []Verdict{Isolated}},
+		{name: "errors that the CDN keeps for some seconds", edge: edgeLike{clock: true},
+			change: replays(func(n int64, status *int) bool { *status = 502; return n%4 == 3 }), verdict: []Verdict{Isolated}},
+		{name: "what the CDN has had confirmed", edge: edgeLike{clock: true, later: true},
+			change: replays(func(n int64, _ *int) bool { return n%4 == 3 }), verdict: []Verdict{Shared}},
 		{name: "a parameter that the CDN takes away", edge: edgeLike{shared: true}, cache: &frontCache{Strips: true}, change: keep, verdict: []Verdict{Shared}},
 	} {
 		for _, quick := range []bool{false, true} {
@@ -130,15 +155,34 @@ func TestNoFalseAlarm(t *testing.T) {
 	}
 }
 
+// replays gives some visitors the receipt of the one before.
+func replays(which func(n int64, status *int) bool) func(int64, *http.Request, *int, http.Header, string) string {
+	var mu sync.Mutex
+	last := ""
+	return func(n int64, _ *http.Request, status *int, h http.Header, body string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		have := h.Get(ReceiptField)
+		if was := *status; !which(n, status) || last == "" {
+			*status = was
+		} else {
+			h.Set(ReceiptField, last)
+		}
+		last = have
+		return body
+	}
+}
+
 // edgeLike is what an edge is to be like.
 type edgeLike struct {
 	clock, shared, stores bool
+	later                 bool
 	repeats               []Input
 	repeatsLast           bool
 }
 
 func (e edgeLike) edge() *fakeEdge {
-	return &fakeEdge{app: &app{clock: e.clock, repeats: e.repeats, repeatsLast: e.repeatsLast}, shared: e.shared, stores: e.stores, keyed: []string{"ref"}, ttl: 60}
+	return &fakeEdge{app: &app{clock: e.clock, repeats: e.repeats, repeatsLast: e.repeatsLast}, shared: e.shared, stores: e.stores, keyed: []string{"ref"}, ttl: 60, later: e.later}
 }
 
 func newMeddledRig(e *fakeEdge, c *frontCache, m *meddler) *rig {
@@ -174,6 +218,10 @@ func TestFinds(t *testing.T) {
 		}
 	}
 	deaf := &frontCache{Deaf: true, Says: "X-Cache"}
+	elsewhere, err := mustSecret(t, "another secret of the same length").Seal(Receipt{Nonce: NewNonce()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name      string
 		edge      edgeLike
@@ -191,6 +239,12 @@ func TestFinds(t *testing.T) {
 		{name: "and Age alone tells", cache: &frontCache{Query: true, Deaf: true, Says: "age"}, warm: true, change: keep, kind: EvidenceRefused, who: WhoCDN},
 		{name: "the order of Cache-Status tells", cache: deaf, warm: true, change: set("Cache-Status", `"Some Edge"; hit`), kind: EvidenceRefused, who: WhoCDN},
 		{name: "an earlier probe's receipt", cache: deaf, before: true, change: keep, kind: EvidenceReceipt, who: WhoCDN},
+		{name: "a receipt of before a restart", cache: nil, change: func(n int64, _ *http.Request, _ *int, h http.Header, body string) string {
+			if n%4 == 3 {
+				h.Set(ReceiptField, elsewhere)
+			}
+			return body
+		}, kind: EvidenceRefused, who: WhoCDN},
 		{name: "an earlier probe's value", cache: deaf, edge: edgeLike{repeats: referer}, unsigned: true, before: true, change: keep, kind: EvidenceCanary, who: WhoUnknown},
 		{name: "in capitals", cache: deaf, edge: edgeLike{repeats: referer}, unsigned: true,
 			change: func(_ int64, _ *http.Request, _ *int, _ http.Header, body string) string {

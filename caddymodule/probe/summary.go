@@ -111,7 +111,7 @@ func (j *judge) group(g *group, all []*judgement) InputReport {
 			r.Verdict = worse(r.Verdict, a.verdict)
 		}
 		r.Reflected = r.Reflected || slices.ContainsFunc(a.found, func(f found) bool {
-			return slices.ContainsFunc(g.inputs, func(in Input) bool { return a.visitor.sent(f.canary) && j.p.canaries.values[f.canary].input.is(in) })
+			return slices.ContainsFunc(g.inputs, func(in Input) bool { return a.visitor.sent(f.canary) && j.p.canaries.values[f.canary].input.Is(in) })
 		})
 	}
 	r.InKey = inKey(g, known, all)

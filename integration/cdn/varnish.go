@@ -71,6 +71,12 @@ func (v *Varnish) Ban(t testing.TB) {
 	v.tell(t, "ban", "obj.status", "!=", "0")
 }
 
+// Set gives one of varnishd's parameters another value.
+func (v *Varnish) Set(t testing.TB, parameter, value string) {
+	t.Helper()
+	v.tell(t, "param.set", parameter, value)
+}
+
 func (v *Varnish) tell(t testing.TB, args ...string) {
 	t.Helper()
 	args = append([]string{"-n", filepath.Join(v.dir, "n")}, args...)
