@@ -203,6 +203,10 @@ func (j *judge) withoutReceipt(out *judgement) {
 	unusual := func(s string) bool { return !ordinary[s] }
 	signs := slices.DeleteFunc(j.frontSigns(out.answer), func(s string) bool { return ordinary[s] })
 	if len(signs) == 0 {
+		if len(refusals(out.header)) == 0 && slices.ContainsFunc(out.said, func(s said) bool { return s.cache == ours && s.state == stateHit }) {
+			out.verdict = Shared // the edge gave it to somebody out of its store, and permitted it
+			return
+		}
 		out.note = "some answers had no receipt, and nothing said why"
 		return
 	}
