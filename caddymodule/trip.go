@@ -30,6 +30,8 @@ type breaker struct {
 	mu sync.Mutex // of those who change it; never held while something is saved
 	// ended are the routes whose trips were ended and may be in what is saved still.
 	ended map[string]time.Time
+	// lastReset is when a trip was last ended.
+	lastReset time.Time
 
 	saving  sync.Mutex // one after the other, so that what is saved last is the last state
 	storage atomic.Pointer[certmagic.Storage]
@@ -164,9 +166,17 @@ func (b *breaker) reset(match func(control.Tripped) bool) (ended []control.Tripp
 			b.ended = make(map[string]time.Time)
 		}
 		b.ended[t.Route] = time.Now()
+		b.lastReset = b.ended[t.Route]
 	}
 	b.state.Store(newTripState(left))
 	return ended
+}
+
+// resetSince says whether any trip was ended after that moment.
+func (b *breaker) resetSince(moment time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lastReset.After(moment)
 }
 
 // save writes the trips in force to Caddy's storage. Those of other processes that use

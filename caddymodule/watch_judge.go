@@ -53,7 +53,11 @@ func (w *watcher) judge(began time.Time, report *probe.Report, err error) {
 		}, evidence)
 		w.stop(handlers, routes, evidence)
 	case changeWorse: // it was reset, or is of another route now
-		w.stop(handlers, routes, evidence)
+		// What was asked before the reset tells nothing of the time after it, and would undo
+		// it. The next probe does tell.
+		if !handlers[0].breaker.resetSince(began) {
+			w.stop(handlers, routes, evidence)
+		}
 	case changeClear:
 		w.tell(handlers, routes, audit.Record{
 			Event: audit.EventClear, From: state.firstLeak, Until: state.cleanSince,

@@ -112,12 +112,18 @@ type script struct {
 	who      atomic.Value // string
 	// elsewhere: it is another edge's turn.
 	elsewhere atomic.Bool
+	// meanwhile, if there is one, happens while a probe is under way.
+	meanwhile atomic.Pointer[func()]
 }
 
 func (s *script) probe(_ context.Context, o probe.Options) (*probe.Report, error) {
 	s.asked = append(s.asked, o)
 	i := int(s.at.Add(1)) - 1
 	v := s.verdicts[min(i, len(s.verdicts)-1)]
+	if meanwhile := s.meanwhile.Swap(nil); meanwhile != nil {
+		time.Sleep(time.Millisecond)
+		(*meanwhile)()
+	}
 	if v == "" {
 		return nil, errors.New("nobody answers")
 	}
@@ -242,6 +248,30 @@ func TestWatchTripsAgain(t *testing.T) {
 		pass(1)
 		if !c.breaker.tripped("page") {
 			t.Error("it leaks and is not tripped")
+		}
+	})
+}
+
+// TestWatchDuringReset: what a probe was given before the reset does not undo it.
+func TestWatchDuringReset(t *testing.T) {
+	watching(t, onLeakTrip, []probe.Verdict{probe.Isolated, probe.Leak, probe.Leak, probe.Isolated}, func(t *testing.T, c *ruled, s *script, w *watcher) {
+		pass(2)
+		if !c.breaker.tripped("page") {
+			t.Fatal("it leaks and is not tripped")
+		}
+		resetting := func() {
+			if _, err := reset([]*Handler{c.Handler}, control.Reset{Route: "page", Why: "mended"}); err != nil {
+				t.Error(err)
+			}
+		}
+		s.meanwhile.Store(&resetting)
+		pass(1)
+		if state := w.status(); c.breaker.tripped("page") || state.Clean != 0 {
+			t.Errorf("tripped again by a probe that began before the reset: %+v", state)
+		}
+		pass(2)
+		if state := w.status(); state.State != control.WatchClean {
+			t.Errorf("%+v", state)
 		}
 	})
 }

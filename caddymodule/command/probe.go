@@ -51,7 +51,8 @@ A probe is some 130 requests for a URL, 20 a second; with --quick some 20, which
 but do not tell the inputs apart. They are real requests: what the app records of visits, it
 records of these, too; and what a cache should not have stored, others may be given.
 
-Exit status: 0 if there is no leak, 1 if there is, 2 if nothing could be found out.
+Exit status: 0 if there is no leak, 1 if there is, 2 if that could not be found out of all
+that was asked (the verdict is unknown).
 `
 )
 
@@ -230,15 +231,33 @@ func (p *probing) run(ctx context.Context) (int, error) {
 		return 1, err
 	case err != nil:
 		return 2, err
-	case !slices.ContainsFunc(report.URLs, foundOut):
-		return 2, errors.New("nothing could be found out")
+	case report.Verdict == probe.Unknown:
+		return 2, notFoundOut(report)
 	}
 	return 0, nil
 }
 
-// foundOut says whether there is a verdict on anything.
-func foundOut(u probe.URLReport) bool {
-	return slices.ContainsFunc(u.Inputs, func(in probe.InputReport) bool { return in.Verdict != probe.Unknown })
+// notFoundOut says of what there is no verdict.
+func notFoundOut(report *probe.Report) error {
+	var of []string
+	for _, u := range report.URLs {
+		unknown := 0
+		for _, in := range u.Inputs {
+			if in.Verdict == probe.Unknown {
+				unknown++
+			}
+		}
+		switch {
+		case unknown == len(u.Inputs):
+			of = append(of, u.URL)
+		case u.Verdict == probe.Unknown:
+			of = append(of, fmt.Sprintf("%s (%d of %d comparisons)", u.URL, unknown, len(u.Inputs)))
+		}
+	}
+	if len(of) == len(report.URLs) && !slices.ContainsFunc(of, func(text string) bool { return strings.HasSuffix(text, ")") }) {
+		return errors.New("nothing could be found out")
+	}
+	return fmt.Errorf("it could not be found out whether there is a leak: %s; the report says why", strings.Join(of, ", "))
 }
 
 // requests says how many have been sent.

@@ -65,7 +65,7 @@ func site(t *testing.T, leaks bool) *httptest.Server {
 	return s
 }
 
-// TestProbeExitStatus: 0 is for no leak, 1 for a leak, 2 for nothing found out.
+// TestProbeExitStatus: 0 is for no leak, 1 for a leak, 2 where it could not be found out.
 func TestProbeExitStatus(t *testing.T) {
 	t.Setenv(secretVariable, "")
 	fine, leaking := site(t, false), site(t, true)
@@ -85,7 +85,7 @@ func TestProbeExitStatus(t *testing.T) {
 		{"a leak, quick", []string{leaking.URL + "/quick", "--quick"}, 1, "LEAK: ", ""},
 		{"one of two", []string{fine.URL, leaking.URL + "/other", "--quick"}, 1, "LEAK: ", ""},
 		{"errors alone", []string{broken.URL}, 2, "status 502, which says nothing of the page", "nothing could be found out"},
-		{"errors beside a page", []string{broken.URL, fine.URL, "--quick"}, 0, "UNKNOWN: ", ""},
+		{"errors beside a page", []string{broken.URL, fine.URL, "--quick"}, 2, "UNKNOWN: ", "could not be found out whether there is a leak: " + broken.URL},
 		{"nobody answers", []string{gone.URL}, 2, "UNKNOWN: ", "no URL could be reached: dial tcp"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

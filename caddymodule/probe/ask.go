@@ -18,6 +18,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
+	gatemarkers "github.com/cacheward/cacheward/caddymodule/gate/markers"
 )
 
 // Bounds of one answer. What is beyond is not looked at.
@@ -46,6 +47,7 @@ type answer struct {
 	said   []said
 	sum    [32]byte // of the status, the place it leads to and the decoded body
 	found  []found
+	state  []string // what in the body looks like the state of one visitor
 
 	receipts []Receipt
 	unopened bool // there was a receipt that another secret had made
@@ -166,6 +168,10 @@ func (p *prober) readBody(a *answer, body io.Reader) {
 		_, _ = sum.Write(b.Sum[:])
 	}
 	sum.Sum(a.sum[:0])
+	markers, _ := gatemarkers.Detect(gatemarkers.Page{Header: a.header, Body: b.Kept}, nil)
+	for _, m := range markers {
+		a.state = append(a.state, strings.TrimSpace(m.ID+" "+m.Near))
+	}
 	for _, f := range p.canaries.inHeader(a.header) {
 		a.found = addFound(a.found, f)
 	}

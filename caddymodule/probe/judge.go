@@ -45,7 +45,9 @@ type judgement struct {
 	giver *answer
 	// disobeyed: it says, or its receipt does, that it must not be given again.
 	disobeyed bool
-	note      string
+	// doubtful: several visitors were given it, and whether they may be is not known.
+	doubtful bool
+	note     string
 }
 
 func newJudge(p *prober) *judge {
@@ -237,8 +239,11 @@ func (j *judge) plain(out *judgement) {
 		out.evidence = append(out.evidence, j.refusedEvidence(out, refusals(out.header)))
 	case len(signs) > 0:
 		out.front, out.verdict = yes, Shared
-		if j.p.o.Secret != nil && len(refusals(out.header)) > 0 {
-			out.verdict = Unknown
+		if len(refusals(out.header)) > 0 {
+			out.doubtful = true
+			if j.p.o.Secret != nil {
+				out.verdict = Unknown
+			}
 			out.note = "some answers came from a cache and say that they must not be shared; without any receipt it cannot be told who keeps them"
 		}
 	case slices.ContainsFunc(out.said, func(s said) bool {

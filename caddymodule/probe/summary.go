@@ -60,6 +60,7 @@ func (j *judge) target(t *target) URLReport {
 	}
 	compareBodies(public)
 	compareBodies(direct)
+	doubtState(public)
 	for _, g := range t.groups {
 		in := j.group(g, public)
 		u.Verdict = worse(u.Verdict, in.Verdict)
@@ -94,6 +95,21 @@ func compareBodies(all []*judgement) {
 	}
 }
 
+// doubtState finds the pages that several visitors were given and that look as if they were
+// made for one: a hidden token tells nobody whose it is, and only a receipt would.
+func doubtState(all []*judgement) {
+	for _, a := range all {
+		if a.verdict != Shared || a.doubtful || len(a.receipts) > 0 || len(a.state) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(all, func(b *judgement) bool { return b.err == nil && b.visitor != a.visitor && b.sum == a.sum }) {
+			a.doubtful = true
+			a.note = "several visitors were given one page with what looks like the state of one in it (" + strings.Join(a.state, ", ") +
+				"): if the app makes it anew for each, this is a leak; ask the app itself twice, and compare"
+		}
+	}
+}
+
 // group is the report on visitors who differ in the same inputs.
 func (j *judge) group(g *group, all []*judgement) InputReport {
 	r := InputReport{Input: g.label, Policy: g.policy, Verdict: Unknown, InKey: unknown, Arrives: unknown}
@@ -113,6 +129,9 @@ func (j *judge) group(g *group, all []*judgement) InputReport {
 		r.Reflected = r.Reflected || slices.ContainsFunc(a.found, func(f found) bool {
 			return slices.ContainsFunc(g.inputs, func(in Input) bool { return a.visitor.sent(f.canary) && j.p.canaries.values[f.canary].input.Is(in) })
 		})
+	}
+	if r.Verdict == Shared && slices.ContainsFunc(known, func(a *judgement) bool { return a.doubtful }) {
+		r.Verdict = Unknown
 	}
 	r.InKey = inKey(g, known, all)
 	if len(g.inputs) == 1 {
