@@ -30,7 +30,7 @@ func (h *Handler) checkHead(j *job, fill *fill) []policies.Reason {
 	head := fill.head()
 	var reasons []policies.Reason
 	if j.updates(fill) {
-		if reasons = gate.CheckUpdate(head.Header, rules); !sameVersion(j.stale, head.Header) {
+		if reasons = gate.CheckUpdate(head, rules); !sameVersion(j.stale, head.Header) {
 			reasons = append(reasons, policies.ReasonValidatorMismatch)
 		}
 		head.Status, head.Header = j.stale.Status, h.freshened(j, fill)

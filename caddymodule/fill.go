@@ -99,6 +99,7 @@ func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason
 	}
 	r := canonicalRequest(ctx, job, &f.writer)
 	caddyhttp.SetVar(r.Context(), nestedVar, true)
+	f.writer.request = r.Context()
 	f.meter = h.meter(job.rule)
 	f.meter.fills.Add(1)
 	f.limit = time.AfterFunc(h.limits.fillTimeout, func() { f.expire() })
@@ -186,6 +187,7 @@ func (f *fill) head() gate.Head {
 		Status:        f.writer.status,
 		Header:        f.writer.final,
 		Informational: f.writer.informational,
+		Unseen:        f.writer.unseen,
 	}
 }
 
@@ -196,6 +198,8 @@ type fillWriter struct {
 	header        http.Header
 	final         http.Header // the head as it was when the status was written
 	informational []http.Header
+	unseen        gate.Unseen
+	request       context.Context // of the request that it answers
 	status        int
 	wroteFinal    bool
 	written       int64
@@ -225,6 +229,7 @@ func (w *fillWriter) WriteHeader(status int) {
 	w.wroteFinal = true
 	w.status = status
 	w.final = w.header.Clone()
+	w.unseen = unseen(w.request)
 	w.fill.received = time.Now()
 	close(w.fill.begun)
 }

@@ -130,6 +130,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the policy and opens what outlives the config.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	guardProxies(ctx.Modules())
 	h.logger = ctx.Logger()
 	h.workers = newWorkers(h.recordPanic)
 	h.placed = new(atomic.Pointer[place])

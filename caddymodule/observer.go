@@ -69,7 +69,7 @@ func (o *observer) note(status int) {
 	x.changed(status, o.Header())
 	o.header = o.Header().Clone()
 	if x.verdict.Action == policies.ActCache && !o.ofCondition() {
-		head := gate.Head{Status: status, Header: o.header, Informational: o.informational}
+		head := gate.Head{Status: status, Header: o.header, Informational: o.informational, Unseen: unseen(x.r.Context())}
 		x.reasons = gate.Check(head, o.rules())
 	}
 	if x.rule.InspectBody {

@@ -268,7 +268,7 @@ func (x *exchange) relaysOwn(status int, header http.Header) bool {
 		return false
 	}
 	j := job{rule: x.rule, parts: &x.parts, path: x.req.Path}
-	return x.relays(gate.Check(gate.Head{Status: status, Header: header}, x.h.gateRules(&j, time.Now(), false)), header)
+	return x.relays(gate.Check(gate.Head{Status: status, Header: header, Unseen: unseen(x.r.Context())}, x.h.gateRules(&j, time.Now(), false)), header)
 }
 
 type countingWriter struct{ x *exchange }

@@ -204,7 +204,7 @@ func (w *ownWriter) answer(r *http.Request, err error) ownAnswer {
 		return a
 	}
 	a.body = w.watch.recorder.Close()
-	a.head = gate.Head{Status: w.status, Header: w.watch.final, Informational: w.watch.informational}
+	a.head = gate.Head{Status: w.status, Header: w.watch.final, Informational: w.watch.informational, Unseen: unseen(r.Context())}
 	switch {
 	case a.err != nil:
 	case r.Context().Err() != nil:

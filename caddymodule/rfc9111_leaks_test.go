@@ -233,7 +233,7 @@ func TestAuthorizedUpdatesNothing(t *testing.T) {
 // a 1xx response in place, while the gate still reads what the origin sent.
 func TestInterimIsTheVisitorsCopy(t *testing.T) {
 	f := &fill{interim: make(chan interim, maxInterim)}
-	f.writer = fillWriter{fill: f, header: http.Header{"Link": {"</a.css>; rel=preload"}}}
+	f.writer = fillWriter{fill: f, request: t.Context(), header: http.Header{"Link": {"</a.css>; rel=preload"}}}
 	f.writer.WriteHeader(http.StatusEarlyHints)
 	given := <-f.interim
 	given.header["Link"][0] = "rewritten"

@@ -44,7 +44,7 @@ func (r *Rule) inspectFraming(req *Request, v *Verdict) {
 	}
 	for _, line := range req.Header["Connection"] {
 		for token := range strings.SplitSeq(line, ",") {
-			if !hopByHop(strings.TrimSpace(token)) {
+			if !HopByHop(strings.TrimSpace(token)) {
 				v.add(ReasonConnectionNominates)
 			}
 		}
@@ -61,10 +61,10 @@ func (r *Rule) overrides(req *Request, field, asked string) bool {
 	return len(lines) > 0 && (len(lines) > 1 || !strings.EqualFold(lines[0], asked)) && !r.headers.find(field).declared
 }
 
-// hopByHop says whether a Connection option names something that a client may
+// HopByHop says whether a Connection option names something that a client may
 // have removed at the next hop (RFC 9110 §7.6.1). Anything else takes an
 // end-to-end field away from the origin.
-func hopByHop(token string) bool {
+func HopByHop(token string) bool {
 	switch strings.ToLower(token) {
 	case "", "close", "keep-alive", "upgrade", "te", "trailer", "transfer-encoding",
 		"http2-settings", "proxy-connection":

@@ -78,6 +78,8 @@ const (
 	ReasonTypeContradicts
 	ReasonEncodingUnreadable
 	ReasonIncremental
+	ReasonConnectionField
+	ReasonEndsUnseen
 	ReasonRedirectWithoutLocation
 	ReasonTagsTooMany
 	ReasonDownstreamTags
@@ -200,6 +202,8 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonTypeContradicts:         {"content-type-contradicts", InResponse, "The content type does not fit the extension in the path (HTML or JSON under .css, .js, .png …).", "attacks 8.1", "Answer 404 for paths that do not exist."},
 	ReasonEncodingUnreadable:      {"encoding-unreadable", InResponse, "The body has a content coding that cannot be decoded (unknown, broken, a bomb), or one that was not asked for and may not be undone (no-transform).", "attacks 2.3", "Send identity, gzip, deflate, br or zstd; or inspect: off, with a reason."},
 	ReasonIncremental:             {"incremental", InResponse, "The response is a stream, is partial (206) or announces trailers.", "RFC 9111 §3.3", "Nothing: it is not a whole, shareable response."},
+	ReasonConnectionField:         {"connection-field", InResponse, "The response names, as a field of the connection, one that decides about sharing, so that nobody further on can see what it says.", "RFC 9110 §7.6.1", "Let the app name only fields of the connection itself there: close, keep-alive."},
+	ReasonEndsUnseen:              {"ends-unseen", InResponse, "The body ends with the connection, so that a part of it cannot be told from the whole.", "RFC 9112 §6.3", "Let the app send Content-Length, or speak HTTP/1.1 with chunks."},
 	ReasonRedirectWithoutLocation: {"redirect-without-location", InResponse, "A redirect has no Location.", "attacks 16", "Correct the app."},
 	ReasonTagsTooMany:             {"tags-too-many", InResponse, "The response has more tags, or longer ones, than are indexed: what cannot be purged must not be shared.", "attacks 20", "Let the app send at most 1000 tags of at most 1024 bytes."},
 	ReasonDownstreamTags:          {"downstream-tags", InResponse, "The response has more tags than the CDN takes, so caches further on get no permission: what cannot be purged there must not be shared there.", "attacks 20", "Let the app send fewer tags; the profile's limits are in the reference of policies."},

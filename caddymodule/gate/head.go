@@ -19,6 +19,8 @@ type Head struct {
 	// Informational are the heads of the 1xx responses that came before. May
 	// be nil.
 	Informational []http.Header
+	// Unseen is what the header does not show.
+	Unseen Unseen
 }
 
 // Rules is what the route and the request have to say about a response. The
@@ -77,6 +79,7 @@ type Rules struct {
 // (RFC 9111 §5.2.2; a lifetime of nought is a refusal, too).
 func Check(h Head, r Rules) []policies.Reason {
 	var found findings
+	found.checkUnseen(h.Unseen)
 	head := fold(h.Header)
 	found.checkStatus(h.Status, head, r)
 	found.checkIncremental(h.Status, head, r)
@@ -119,9 +122,10 @@ func CheckInterim(h http.Header) []policies.Reason {
 
 // CheckUpdate judges the head of a 304 by itself, before it updates a stored
 // response (RFC 9111 §4.3.4): what it says may take the permission to share away.
-func CheckUpdate(h http.Header, r Rules) []policies.Reason {
+func CheckUpdate(h Head, r Rules) []policies.Reason {
 	var found findings
-	s := fold(h)
+	found.checkUnseen(h.Unseen)
+	s := fold(h.Header)
 	found.checkState(s, false, r)
 	found.checkDirectives(r.Reader.Directives(s.fields, http.StatusNotModified), r.Validate)
 	found.checkVary(s, r)
