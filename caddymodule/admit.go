@@ -177,6 +177,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	}
 	o.Expires = o.Expires.Add(-age)
 	o.Authorized = gate.MayShareAuthorized(d)
+	o.Control = store.FieldsOf(httpcache.TargetedFields(head))
 	if d.StaleWhileRevalidate > 0 {
 		o.StaleWhileRevalidate = d.StaleWhileRevalidate
 	}
@@ -193,7 +194,6 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	}
 	if !rule.Corroborate {
 		o.NoCache = d.NoCache || life <= 0
-		o.Control = store.FieldsOf(httpcache.TargetedFields(head))
 		if validatable(o) {
 			o.KeepUntil = received.Add(max(0, life)).Add(keepForValidation)
 		}

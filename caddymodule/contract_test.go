@@ -333,9 +333,9 @@ routes:
 			{10 * time.Second, "public, max-age=40", "max-age=55"},
 			{10 * time.Second, "public, max-age=50", "max-age=60"},
 			{39 * time.Second, "public, max-age=60", "max-age=60"},
-			{500 * time.Millisecond, "private, no-store", ""}, // half a second is no time
-			{500 * time.Millisecond, "private, no-store", ""}, // stale
-			{time.Minute, "private, no-store", ""},
+			{500 * time.Millisecond, "private, no-store", "no-store"}, // half a second is no time
+			{500 * time.Millisecond, "private, no-store", "no-store"}, // stale
+			{time.Minute, "private, no-store", "no-store"},
 		} {
 			time.Sleep(c.after)
 			h := ask()

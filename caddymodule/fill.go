@@ -98,7 +98,7 @@ func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason
 		f.interim = make(chan interim, maxInterim)
 	}
 	r := canonicalRequest(ctx, job, &f.writer)
-	caddyhttp.SetVar(r.Context(), nestedVar, true)
+	expect(r.Context())
 	f.writer.request = r.Context()
 	f.meter = h.meter(job.rule)
 	f.meter.fills.Add(1)

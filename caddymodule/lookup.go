@@ -36,7 +36,7 @@ func (x *exchange) lookUp() (*store.Object, error) {
 	if x.authorized {
 		// What is said to one who is signed in keeps nobody else waiting, and is
 		// no refusal of what others get.
-		x.lane[0] ^= 0xff
+		x.lane = signedLane(at)
 	}
 	next := lookedUp
 	if x.waited {

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +22,26 @@ func forbidden(h http.Header) bool {
 		(cdn == "" || strings.Contains(cdn, "no-") || strings.Contains(cdn, "private"))
 }
 
-// relayed says whether caches further on are told what the origin said.
+// inTarget are the lifetimes in a targeted field.
+var inTarget = regexp.MustCompile(`max-?age="?([0-9]+)`)
+
+// relayed says whether caches further on are told what the origin said, the most restrictive
+// of it in every field.
 func relayed(answer, said http.Header) bool {
+	control, target := strings.ToLower(strings.Join(answer["Cache-Control"], ", ")), said.Get("Cdn-Cache-Control")
+	switch {
+	case strings.Contains(control, "no-store") && !strings.Contains(control, "must-understand"):
+		return true
+	case strings.HasPrefix(control, "private"):
+		return !strings.Contains(control, "public") && !strings.Contains(control, "s-maxage")
+	case strings.Contains(target, "no-"), strings.Contains(target, "private"), target == "max-age=0":
+		return false
+	}
+	for _, found := range inTarget.FindAllStringSubmatch(target, -1) {
+		if strings.HasSuffix(control, "max-age="+found[1]) || strings.HasSuffix(control, "s-maxage="+found[1]) {
+			return true // it is shorter than what Cache-Control gives
+		}
+	}
 	return slices.Equal(answer["Cache-Control"], said["Cache-Control"]) && slices.Equal(answer["Expires"], said["Expires"])
 }
 

@@ -171,7 +171,7 @@ func TestSoftPurge(t *testing.T) {
 	}
 	// /page may be served stale while it is being refreshed; /other has no such window.
 	a := e.ok("/page")
-	if a.body != "version 0" || a.header.Get("Cdn-Cache-Control") != "" {
+	if a.body != "version 0" || a.header.Get("Cdn-Cache-Control") != "no-store" {
 		t.Errorf("%q %v", a.body, a.header)
 	}
 	if a := e.ok("/other"); a.body != "version 1" {

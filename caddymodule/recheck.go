@@ -23,12 +23,11 @@ func (x *exchange) sampled() bool {
 }
 
 // recheck holds a stored object against the origin, in the background and once a key
-// at a time. Nobody waits for it, and nothing of the visitor goes along.
+// at a time. Nobody waits for it, and nothing of the visitor goes along, but for their
+// Authorization on routes that share what is said to those who are signed in.
 func (h *Handler) recheck(j *job, o *store.Object) {
-	if o.Authorized && j.rule.ShareAuthorized {
-		return // what was said to one who is signed in cannot be asked for by nobody
-	}
 	j.standby = o
+	signed := j.forwards("Authorization")
 	j = j.forNobody()
 	lane := j.lane
 	lane[1] ^= 0xff // fills of the key are another matter
@@ -38,6 +37,10 @@ func (h *Handler) recheck(j *job, o *store.Object) {
 	}
 	run := func() {
 		defer h.shared.flights.leave(f)
+		if o.Authorized && j.rule.ShareAuthorized {
+			h.meter(j.rule).recheck(h.recheckedSigned(j, signed, f, o))
+			return
+		}
 		h.meter(j.rule).recheck(h.rechecked(j, f, o))
 	}
 	if !h.workers.run(run) {

@@ -18,7 +18,7 @@ func TestTargetedFields(t *testing.T) {
 		hitCacheControl string // under downstream: origin
 	}{
 		{"longer than Cache-Control", []string{"Cache-Control", "max-age=10", "CDN-Cache-Control", "max-age=600"}, 600, "", 600, "", "max-age=10"},
-		{"shorter", []string{"Cache-Control", "max-age=600", "CDN-Cache-Control", "max-age=10"}, 10, "", 10, "", "max-age=600"},
+		{"shorter", []string{"Cache-Control", "max-age=600", "CDN-Cache-Control", "max-age=10"}, 10, "", 10, "", "max-age=10"},
 		{"alone", []string{"CDN-Cache-Control", "max-age=60"}, 60, "", 60, "", "private, no-store"},
 		{"with parameters", []string{"CDN-Cache-Control", "max-age=60;foo=bar, public"}, 60, "", 60, "", "private, no-store"},
 		{"Age applies", []string{"CDN-Cache-Control", "max-age=60", "Age", "50"}, 10, "", 10, "", "private, no-store"},

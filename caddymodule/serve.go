@@ -38,7 +38,7 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 	case d == nil || personal || o.Aged || remade(x.w):
 		httpcache.ForbidAs(h, x.rule.Profile)
 	case x.rule.Relay:
-		httpcache.Relay(h)
+		httpcache.RelayStored(h, o.Control.Header())
 	case outcome == OutcomeStale || ttl <= 0 || o.NoCache:
 		httpcache.ForbidAs(h, x.rule.Profile)
 	default:

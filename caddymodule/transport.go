@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -30,6 +31,8 @@ const transportName = "cacheward"
 // takes that one's place beneath a cacheward handler, whose own eyes it is.
 type Transport struct {
 	reverseproxy.HTTPTransport
+	// ended: the configuration is no more. Requests that are still under way are the last.
+	ended atomic.Bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -59,24 +62,38 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Cleanup implements caddy.CleanerUpper.
+func (t *Transport) Cleanup() error {
+	t.ended.Store(true)
+	return t.HTTPTransport.Cleanup()
+}
+
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	res, err := t.HTTPTransport.RoundTrip(req.WithContext(origin.Guarded(ctx)))
-	if err == nil && caddyhttp.GetVar(ctx, nestedVar) != nil {
-		caddyhttp.SetVar(ctx, endsUnseenVar, origin.EndsUnseen(res))
+	if t.ended.Load() {
+		t.Transport.CloseIdleConnections() // and those that will be idle
+	}
+	// Variables can only be read here: a connection that is being made for nobody any more may
+	// have this request's.
+	if end, ok := caddyhttp.GetVar(ctx, nestedVar).(*atomic.Bool); ok && err == nil {
+		end.Store(origin.EndsUnseen(res))
 	}
 	return res, err
 }
 
-// endsUnseenVar says whether the end of the response's body is the connection's.
-const endsUnseenVar = "cacheward_ends_unseen"
+// expect makes room for what the transport has to say of the response, before the request is
+// sent on.
+func expect(ctx context.Context) { caddyhttp.SetVar(ctx, nestedVar, new(atomic.Bool)) }
 
 // unseen is what the head of a response does not show any more: the fields that it named as
 // those of the connection, which reverse_proxy has removed, and how its body ends. ctx is the
 // request's, once the handlers below have written the head.
 func unseen(ctx context.Context) (u gate.Unseen) {
-	u.End = caddyhttp.GetVar(ctx, endsUnseenVar) == true
+	if end, ok := caddyhttp.GetVar(ctx, nestedVar).(*atomic.Bool); ok {
+		u.End = end.Load()
+	}
 	repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return u

@@ -94,6 +94,10 @@ func (p *Parts) Select(fields []Field) {
 	sortFields(p.Varying)
 }
 
+// Forward makes the fields, which are copied, those that go to the origin without being
+// keyed.
+func (p *Parts) Forward(fields []Field) { p.forwarded = append([]Field(nil), fields...) }
+
 // Forwarded returns the fields that go to the origin without being keyed.
 func (p *Parts) Forwarded() []Field { return p.forwarded }
 

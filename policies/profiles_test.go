@@ -35,8 +35,8 @@ func TestProfileCatalogue(t *testing.T) {
 				t.Errorf("seconds cannot stand behind %q in %s", s.Value, s.Name)
 			}
 			// Who gets its time in a field of its own must be refused in it, or it would take
-			// what an operator adds to it. The generic profile says no more than it ever did.
-			if p.Name != ProfileGeneric && p.Share.Name != "Cache-Control" && p.Refuse.Name != p.Share.Name {
+			// what an operator adds to it, and what a 304 does not take back (RFC 9111 §3.2).
+			if p.Share.Name != "Cache-Control" && p.Refuse.Name != p.Share.Name {
 				t.Errorf("it shares by %s and refuses by %q", p.Share.Name, p.Refuse.Name)
 			}
 			tags := p.Tags

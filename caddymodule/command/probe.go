@@ -135,6 +135,8 @@ func (p *probing) check(args []string) error {
 	for _, out := range p.outs {
 		if format, name, ok := strings.Cut(out, "="); !ok || name == "" || !slices.Contains(probeFormats, format) {
 			return fmt.Errorf("--out %q; a format and a file were expected, such as junit=probe.xml", out)
+		} else if err := writable(name); err != nil {
+			return fmt.Errorf("--out %s: %w", out, err)
 		}
 	}
 	if p.options.Edge != "" {
@@ -217,6 +219,12 @@ func (p *probing) run(ctx context.Context) (int, error) {
 	p.options.Declared = p.declared
 	report, err := probe.Run(ctx, p.options)
 	bar.end()
+	if errors.Is(err, probe.ErrRequests) {
+		if !p.options.Quick {
+			err = fmt.Errorf("%w; --quick needs fewer", err)
+		}
+		return 2, fmt.Errorf("--max-requests %d; %w", p.options.MaxRequests, err)
+	}
 	if report == nil {
 		return 2, err
 	}
@@ -229,12 +237,15 @@ func (p *probing) run(ctx context.Context) (int, error) {
 	switch {
 	case report.Verdict == probe.Leak:
 		return 1, err
-	case err != nil:
-		return 2, err
-	case report.Verdict == probe.Unknown:
-		return 2, notFoundOut(report)
+	case err == nil && report.Verdict != probe.Unknown:
+		return 0, nil
+	case err == nil:
+		err = notFoundOut(report)
 	}
-	return 0, nil
+	if next := nextStep(report); next != "" {
+		err = fmt.Errorf("%w; %s", err, next)
+	}
+	return 2, err
 }
 
 // notFoundOut says of what there is no verdict.

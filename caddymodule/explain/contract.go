@@ -90,7 +90,7 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 	case down == nil:
 		httpcache.ForbidAs(h, profile)
 	case e.rule.Relay:
-		httpcache.Relay(h)
+		httpcache.RelayStored(h, httpcache.TargetedFields(f.header))
 	case !unasked || ttl <= 0:
 		httpcache.ForbidAs(h, profile)
 	default:

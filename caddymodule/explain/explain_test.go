@@ -1,16 +1,11 @@
 package explain
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-	"unicode"
 
 	"github.com/cacheward/cacheward/policies"
 )
@@ -198,128 +193,6 @@ func TestMalformedRequests(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	for _, test := range []struct {
-		name, path string
-		fields     []string // of the request
-		response   Response
-		reasons    []string
-		lifetime   int64
-		by         string
-		hit        []string // fields of the hit that must be there
-	}{
-		{"a duration", "/register/lp", nil, Response{Status: 200}, nil, 300, byPolicy,
-			[]string{"Cache-Control: public, max-age=0, must-revalidate", "Cdn-Cache-Control: max-age=60", "Vary: Accept-Language", "Age: 0"}},
-		{"Set-Cookie (attacks 1.1)", "/register/lp", nil, Response{Status: 200, Header: header("set-cookie", "a=b")}, []string{"set-cookie"}, 0, "", nil},
-		{"a status that is not declared", "/register/lp", nil, Response{Status: 404}, []string{"status"}, 0, "", nil},
-		{"an error of the origin", "/register/lp", nil, Response{Status: 503}, []string{"origin-error", "status"}, 0, "", nil},
-		{"the origin says nothing (RFC 9111 §3)", "/static/a", nil, Response{Status: 200}, []string{"not-explicit"}, 0, "", nil},
-		{"the origin says for how long, and that it is old", "/static/a", nil,
-			Response{Status: 200, Header: header("Cache-Control", "public, max-age=60", "Age", "20")}, nil, 40, byOrigin, []string{"Cache-Control: private, no-store", "Age: 20"}},
-		{"older than that", "/static/a", nil, Response{Status: 200, Header: header("Cache-Control", "public, max-age=60", "Age", "70")}, []string{"not-fresh"}, 0, "", nil},
-		{"a forwarded value in a field", "/static/a", []string{"X-Trace", "4bf92f3577b34da6"},
-			Response{Status: 200, Header: header("Cache-Control", "max-age=60", "X-Seen", "4bf92f3577b34da6")}, []string{"reflects-input"}, 0, "", nil},
-		{"a forwarded value in the body", "/static/a", []string{"X-Trace", "4bf92f3577b34da6"},
-			Response{Status: 200, Header: header("Cache-Control", "max-age=60", "Content-Type", "text/html"), Body: []byte("<i id=t>4bf92f3577b34da6</i>")}, []string{"reflects-input"}, 0, "", nil},
-		{"a token in the body", "/once", nil,
-			Response{Status: 200, Header: header("Content-Type", "text/html"), Body: []byte(`<input type="hidden" name="csrf_token" value="a8f5f167f44f4964e6c998dee827110c">`)}, []string{"state-in-body"}, 0, "", nil},
-		{"a coding that is none", "/once", nil, Response{Status: 200, Header: header("Content-Encoding", "gzip"), Body: []byte("plain")}, []string{"encoding-unreadable"}, 0, "", nil},
-		{"a part of it is missing (RFC 9112 §8)", "/once", nil, Response{Status: 200, Header: header("Content-Length", "9"), Body: []byte("hello")}, []string{"truncated"}, 0, "", nil},
-		{"too large", "/once", nil, Response{Status: 200, Body: make([]byte, defaultMaxObject+1)}, []string{"too-large"}, 0, "", nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			e := s.ask("http://hapitas.example"+test.path, test.fields...)
-			test.response.Received = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-			e.Judge(test.response)
-			j := e.Response
-			if !slices.Equal(j.Codes(), test.reasons) || j.Stored != (test.reasons == nil) || j.Lifetime != test.lifetime || j.LifetimeBy != test.by {
-				t.Errorf("stored %t, %v, %d s by %s; want %v, %d s by %s", j.Stored, j.Codes(), j.Lifetime, j.LifetimeBy, test.reasons, test.lifetime, test.by)
-			}
-			for _, want := range test.hit {
-				if !slices.ContainsFunc(j.Hit, func(f Field) bool { return f.Name+": "+f.Value == want }) {
-					t.Errorf("the hit has %v; %q was expected", j.Hit, want)
-				}
-			}
-			if text := textOf(t, e); strings.Contains(text, "a8f5f167f44f4964e6c998dee827110c") {
-				t.Error("the text has a value of the page in it")
-			}
-		})
-	}
-}
-
-func TestMarkersAndReflections(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	e := s.ask("http://hapitas.example/once")
-	e.Judge(Response{Status: 200, Header: header("Content-Type", "text/html"), Body: []byte(`<input type="hidden" name="csrf_token" value="a8f5f167f44f4964e6c998dee827110c">`)})
-	if m := e.Response.Markers; len(m) != 1 || m[0].ID != "csrf-field" || m[0].Near != "csrf_token" || m[0].Finds == "" {
-		t.Errorf("markers: %+v", m)
-	}
-	e = s.ask("http://hapitas.example/static/a", "X-Trace", "4bf92f3577b34da6")
-	e.Judge(Response{Status: 200, Header: header("Cache-Control", "max-age=60", "Content-Type", "text/html"), Body: []byte("<i id=t>4bf92f3577b34da6</i>")})
-	if r := e.Response.Reflections; len(r) != 1 || r[0].Input != "header X-Trace" || r[0].Field != "" || r[0].Coding != "plain" {
-		t.Errorf("reflections: %+v", r)
-	}
-}
-
-func TestCorroborate(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	page := func(text string) Response {
-		return Response{Status: 200, Header: header("Content-Type", "text/html"), Body: []byte("<p>" + text + "</p>")}
-	}
-	for _, test := range []struct {
-		name, own string
-		reasons   []string
-		class     string
-	}{
-		{"equal", "hello", nil, ""},
-		{"the referrer is in the page", "ALICE-8f7e6d5c", []string{"divergent", "reflects-input"}, "reflected-input"},
-		{"something else is", "good evening", []string{"divergent"}, "content"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			e := s.ask("http://hapitas.example/register/lp?ref=ALICE-8f7e6d5c")
-			e.Judge(page("hello"))
-			if err := e.Corroborate(page(test.own)); err != nil {
-				t.Fatal(err)
-			}
-			j := e.Response
-			if !j.Compared || !slices.Equal(j.Codes(), test.reasons) || j.Stored != (test.reasons == nil) {
-				t.Errorf("compared %t, stored %t, %v", j.Compared, j.Stored, j.Codes())
-			}
-			if d := j.Divergence; (d == nil) != (test.class == "") || d != nil && (d.Class != test.class || d.Sentence == "") {
-				t.Errorf("divergence %+v; %q was expected", d, test.class)
-			}
-		})
-	}
-	for _, test := range []struct {
-		fields []string
-		status int
-	}{{[]string{"Range", "bytes=0-3"}, 206}, {[]string{"If-None-Match", `"a"`}, 304}, {nil, 429}} {
-		e := s.ask("http://hapitas.example/register/lp", test.fields...)
-		e.Judge(page("hello"))
-		if err := e.Corroborate(Response{Status: test.status}); err != nil || e.Response.Compared || !e.Response.Stored || len(e.Response.Notes) == 0 {
-			t.Errorf("%v, %d: what cannot be compared was: %+v", test.fields, test.status, e.Response)
-		}
-	}
-	e := s.ask("http://hapitas.example/once")
-	e.Judge(page("hello"))
-	if err := e.Corroborate(page("something else")); err != nil || e.Response.Compared {
-		t.Error("two answers were compared on a route that admits once")
-	}
-}
-
-// TestMaxObject: the limit is that of the handler that is asked.
-func TestMaxObject(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	e, err := Explain(s.policy, s.compiled, Request{URL: "http://hapitas.example/once", MaxObject: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Judge(Response{Status: 200, Body: []byte("hello")}); !slices.Equal(e.Response.Codes(), []string{"too-large"}) {
-		t.Errorf("%v", e.Response.Codes())
-	}
-}
-
 // TestBodyOnGet: fields that announce a body are as good as one.
 func TestBodyOnGet(t *testing.T) {
 	s := newSite(t, sitePolicy)
@@ -329,80 +202,6 @@ func TestBodyOnGet(t *testing.T) {
 	}{{"Content-Length", "3", ActionBypass}, {"Content-Length", "0", ActionCache}, {"Transfer-Encoding", "chunked", ActionBypass}} {
 		if e := s.ask("http://hapitas.example/once", test.name, test.value); e.Verdict.Action != test.action {
 			t.Errorf("%s: %s: %s", test.name, test.value, e.Verdict.Action)
-		}
-	}
-}
-
-func textOf(t *testing.T, e *Explanation) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := e.WriteText(&b, false); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-// TestJSONHasItAll: an explanation that came over the wire reads like one that did not.
-func TestJSONHasItAll(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	for _, url := range []string{"/register/lp?ref=1", "/static/a", "/once", "/x", "/none"} {
-		e := s.ask("http://hapitas.example"+url, "X-Trace", "4bf92f3577b34da6", "Accept-Language", "ja-JP")
-		for range 2 {
-			if err := e.Speak([]string{AllProfiles}); err != nil {
-				t.Fatal(err)
-			}
-			data, err := json.Marshal(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var back Explanation
-			if err := json.Unmarshal(data, &back); err != nil {
-				t.Fatal(err)
-			}
-			if got, want := textOf(t, &back), textOf(t, e); got != want {
-				t.Errorf("%s: got\n%s\nwant\n%s", url, got, want)
-			}
-			e.Judge(Response{Status: 200, Header: header("Cache-Control", "max-age=60")})
-		}
-	}
-}
-
-// TestTextOfManyRoutes: of many routes that do not match those are told that nearly do,
-// and the rest is counted.
-func TestTextOfManyRoutes(t *testing.T) {
-	var yaml strings.Builder
-	yaml.WriteString("mode: observe\nambiguous: deny\nroutes:\n")
-	for i := range 100 {
-		fmt.Fprintf(&yaml, "  - {name: far%d, match: {hosts: [a%d.example], paths: [/%d]}, cache: never}\n", i, i, i)
-	}
-	yaml.WriteString("  - {name: near, match: {hosts: [b.example], paths: [/near]}, cache: never}\n")
-	yaml.WriteString("  - {name: right, match: {hosts: [b.example], paths: [/*]}, cache: 1m}\n")
-	s := newSite(t, yaml.String())
-	e := s.ask("http://b.example/x")
-	if n := len(e.Route.PassedOver); n != maxPassedOver || e.Route.PassedOver[0].Name != "near" || e.Route.PassedOverTotal != 101 {
-		t.Errorf("%d routes of %d, first %+v", n, e.Route.PassedOverTotal, e.Route.PassedOver[0])
-	}
-	for _, want := range []string{"right, cache 1m, observe at policy.yaml:105:5", "not near: its paths do not match at policy.yaml:104:5", "not far0: its hosts and its paths", "not 96 others", "only observes"} {
-		if text := textOf(t, e); !strings.Contains(text, want) {
-			t.Errorf("%q is not in\n%s", want, text)
-		}
-	}
-	if text := textOf(t, s.ask("http://b.example//x")); !strings.Contains(text, "refused with 400") {
-		t.Errorf("a denied request:\n%s", text)
-	}
-	brief := s.explain(Request{URL: "http://b.example/x", Brief: true})
-	if brief.Route.PassedOver != nil || brief.Route.PassedOverTotal != 101 {
-		t.Errorf("brief: %+v", brief.Route)
-	}
-}
-
-// TestTextIsPrintable: what a request has in it does not steer a terminal.
-func TestTextIsPrintable(t *testing.T) {
-	s := newSite(t, sitePolicy)
-	e := s.ask("http://hapitas.example/static/%1b[31m?a=\u009b31m", "X-Trace", "\x1b[2J\u202e", "Cookie", "a\x07b=\x1b")
-	for _, r := range textOf(t, e) {
-		if r != '\n' && !unicode.IsPrint(r) {
-			t.Errorf("%q is in the text", r)
 		}
 	}
 }

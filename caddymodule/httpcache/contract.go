@@ -60,16 +60,12 @@ func ForbidEverywhere(h http.Header) {
 	h["Vary"] = []string{"*"}
 }
 
-// everyRefusal are the refusals of all profiles. One that has no refusal of its own and a
-// field in which it permits is refused by that.
+// everyRefusal are the refusals of all profiles.
 var everyRefusal = sync.OnceValue(func() []policies.Field {
 	var all []policies.Field
 	for _, p := range policies.Profiles() {
-		switch {
-		case p.Refuse.Name != "":
+		if p.Refuse.Name != "" {
 			all = append(all, p.Refuse)
-		case p.Share.Name != "Cache-Control":
-			all = append(all, policies.Field{Name: p.Share.Name, Value: "no-store"})
 		}
 	}
 	return all
@@ -152,47 +148,6 @@ func PermitAs(h http.Header, p Permission, to *policies.Profile) (ok bool) {
 
 // genericShare is the field for CDNs in general (RFC 9213 §3.1).
 var genericShare = policies.Field{Name: "Cdn-Cache-Control", Value: "max-age="}
-
-// Relay leaves it to the origin what caches downstream may do. Its Cache-Control,
-// Expires and Pragma stay. A targeted field that permits was for this cache and is
-// consumed; one that refuses goes on, for the next cache that reads it, in the one
-// word that it cannot read otherwise. Silence, which several CDNs take for a
-// permission of hours, becomes private, no-store; public without a time is no more.
-func Relay(h http.Header) {
-	for name, values := range h {
-		if !targeted(name) {
-			continue
-		}
-		d := ResponseDirectives(http.Header{name: values})
-		if word := refusalIn(name); word != "" && (d.Private || d.NoStore || d.NoCache || d.HasSMaxAge && d.SMaxAge == 0) {
-			h[name] = []string{word}
-		} else {
-			delete(h, name)
-		}
-	}
-	d := ResponseDirectives(http.Header{"Cache-Control": lines(h, "Cache-Control")})
-	says := d.Private || d.NoStore || d.NoCache || d.HasMaxAge || d.HasSMaxAge || len(lines(h, "Expires")) > 0
-	if !says {
-		h["Cache-Control"] = []string{forbidden}
-	}
-}
-
-// refusalIn is what refuses in a targeted field, whatever else the app had put there:
-// a cache that finds no-cache or a lifetime of nought would store the response to ask
-// about, over the head of a no-store in Cache-Control; one that finds a lifetime beside
-// a no-store may take that; and a time is not told from damage in X-Accel-Expires. It is
-// empty for the fields that only say what the key is.
-func refusalIn(name string) string {
-	switch {
-	case strings.EqualFold(name, "X-Accel-Expires"):
-		return "0"
-	case hasSuffixFold(name, "-Edge-Cache"):
-		return "no-cache"
-	case strings.EqualFold(name, "No-Vary-Search"), strings.EqualFold(name, "Netlify-Vary"):
-		return ""
-	}
-	return "no-store"
-}
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 

@@ -24,8 +24,8 @@ const (
 // minute, seven seconds were over when the origin's response came.
 var cells = map[string]struct{ refused, page, shared, browser http.Header }{
 	"generic": {
-		refused: header("Cache-Control: " + privately),
-		page:    header("Cache-Control: " + privately),
+		refused: header("Cache-Control: "+privately, "Cdn-Cache-Control: no-store"),
+		page:    header("Cache-Control: "+privately, "Cdn-Cache-Control: no-store"),
 		shared:  header("Cache-Control: "+revalidates, "Cdn-Cache-Control: max-age=67"),
 		browser: header("Cache-Control: public, max-age=17", "Cdn-Cache-Control: max-age=67"),
 	},
@@ -255,7 +255,7 @@ var anySent = rapid.Custom(func(t *rapid.T) http.Header {
 	slices.Sort(names)
 	values := []string{
 		"max-age=600", "public, s-maxage=86400, stale-while-revalidate=600", "60", "@4102444800", "no-store", "private", "max-age=0", "*",
-		"Thu, 31 Dec 2099 23:59:59 GMT", `content="ESI/1.0", max-age=600+30`, "!no-store, max-age=1d", "a b", "", "text/html",
+		"Thu, 31 Dec 2099 23:59:59 GMT", `content="ESI/1.0", max-age=600+30`, "!no-store, max-age=1d", "must-understand, no-store, max-age=60", "a b", "", "text/html",
 	}
 	h := http.Header{}
 	for range rapid.IntRange(0, 8).Draw(t, "fields") {
@@ -324,6 +324,25 @@ func TestNobodyReadsMoreThanIsPermitted(t *testing.T) {
 			t.Fatalf("Permitted reads %v, and %v is permitted: %v", got, limit, h)
 		}
 	})
+}
+
+// TestRefusalUpdatesPermission holds that a 304 which refuses takes back what the stored
+// response was permitted: its fields replace those of their names and no others (RFC 9111
+// §3.2), so that a field which a CDN reads before Cache-Control must be among them.
+func TestRefusalUpdatesPermission(t *testing.T) {
+	for _, p := range policies.Profiles() {
+		rapid.Check(t, func(t *rapid.T) {
+			stored, update := header("Content-Type: text/html"), anySent.Draw(t, "h")
+			PermitAs(stored, Permission{CDN: time.Hour, Browser: time.Minute}, p)
+			ForbidAs(update, p)
+			maps.Copy(stored, update)
+			for cdn := range readsFirst {
+				if got := read(t, cdn, stored); got > 0 {
+					t.Fatalf("spoken to as %s, %s keeps it for another %v: %v", p.Name, cdn, got, stored)
+				}
+			}
+		})
+	}
 }
 
 // TestPermitIsReadByItsOwn holds that the CDN of the profile gets the time that it is to

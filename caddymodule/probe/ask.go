@@ -186,7 +186,7 @@ func plainError(err error, timeout time.Duration) error {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", timeout)
+		return fmt.Errorf("%w %v", ErrTimeout, timeout)
 	}
 	return err
 }

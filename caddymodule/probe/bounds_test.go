@@ -322,7 +322,7 @@ func TestOptions(t *testing.T) {
 		{Options{URLs: []string{"http://a.example/"}, Visitors: 17}, "17 visitors; 2 to 16 were expected"},
 		{Options{URLs: []string{"http://a.example/"}, Rate: -1}, "a rate, a timeout and a number of requests above 0 were expected"},
 		{Options{URLs: []string{"http://a.example/"}, Inputs: []Input{{Kind: KindHeader, Name: "Host"}}}, "header Host cannot be probed: it says how the message is to be read"},
-		{Options{URLs: []string{"http://a.example/"}, MaxRequests: 3}, "more requests are needed than are permitted: 3 for 1 URLs"},
+		{Options{URLs: []string{"http://a.example/"}, MaxRequests: 3}, "at least 37 were expected for 1 URL: more requests are needed than are permitted"},
 	} {
 		report, err := Run(t.Context(), test.o)
 		if report != nil || err == nil || err.Error() != test.want {

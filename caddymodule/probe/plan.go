@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,6 +66,8 @@ type target struct {
 	url    *url.URL
 	groups []*group
 	fresh  string
+	// differ are the inputs that may tell visitors apart.
+	differ []Input
 	// left are inputs for which there were not enough requests.
 	left []Input
 }
@@ -92,9 +95,35 @@ func commonInputs(g *group, inputs []Input) []Input {
 	})
 }
 
-// newTarget plans the groups of a URL for so many requests. It returns an error that is
-// [ErrRequests] if that is not enough for the most telling ones.
-func (o *Options) newTarget(text string, u *url.URL, requests int) (*target, error) {
+// plan shares the requests out among the URLs: each has what it needs at least, and a part of
+// what is left. It returns an error that is [ErrRequests] if there are not enough.
+func (p *prober) plan() error {
+	for _, text := range p.o.URLs {
+		u, err := parseURL(text)
+		if err != nil {
+			return err
+		}
+		t := p.o.newTarget(text, u)
+		p.planned += t.planned(&p.o)
+		p.targets = append(p.targets, t)
+	}
+	if p.planned > p.o.MaxRequests {
+		noun := "URLs"
+		if len(p.targets) == 1 {
+			noun = "URL"
+		}
+		return fmt.Errorf("at least %d were expected for %d %s: %w", p.planned, len(p.targets), noun, ErrRequests)
+	}
+	for i, t := range p.targets {
+		room := (p.o.MaxRequests - p.planned) / (len(p.targets) - i)
+		p.planned += t.single(&p.o, room)
+		t.common(t.differ)
+	}
+	return nil
+}
+
+// newTarget plans the most telling groups of a URL, without which there is no probe of it.
+func (o *Options) newTarget(text string, u *url.URL) *target {
 	t := &target{text: text, url: u}
 	inputs := mergeInputs(Inputs(u), o.Inputs)
 	if o.Declared != nil {
@@ -104,29 +133,29 @@ func (o *Options) newTarget(text string, u *url.URL, requests int) (*target, err
 	}
 	// Denied requests would say nothing of caches, and a policy may name what no request
 	// can have.
-	inputs = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" || i.Check() != nil })
-	room := requests - t.baseline() - o.edgeCost()
-	for _, g := range o.together(inputs) {
-		if room -= o.cost(); room < 0 {
-			return nil, ErrRequests
-		}
-		t.groups = append(t.groups, g)
-	}
-	defer t.common(inputs)
+	t.differ = slices.DeleteFunc(inputs, func(i Input) bool { return i.Policy == "deny" || i.Check() != nil })
+	t.groups = o.together(t.differ)
+	return t
+}
+
+// single plans a group for each input, with so many requests, and returns how many of them it
+// takes.
+func (t *target) single(o *Options, room int) (planned int) {
 	if o.Quick {
-		return t, nil
+		return 0
 	}
 	// What is keyed first: a cache that has it not in its key does the greatest harm.
-	singles := slices.Clone(inputs)
+	singles := slices.Clone(t.differ)
 	slices.SortStableFunc(singles, func(a, b Input) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, in := range singles {
-		if room -= o.cost(); room < 0 {
+		if planned+o.cost() > room {
 			t.left = append(t.left, in)
 			continue
 		}
+		planned += o.cost()
 		t.groups = append(t.groups, &group{label: in.String(), policy: in.Policy, inputs: []Input{in}})
 	}
-	return t, nil
+	return planned
 }
 
 func rank(i Input) int {

@@ -67,11 +67,15 @@ type Declared struct {
 	Fresh string
 }
 
-// ErrRequests is for options that cannot be met with so few requests.
+// ErrRequests is for options that cannot be met with so few requests. What wraps it says how
+// many are needed.
 var ErrRequests = errors.New("more requests are needed than are permitted")
 
 // ErrUnreachable is for a run that has had no answer at all.
 var ErrUnreachable = errors.New("no URL could be reached")
+
+// ErrTimeout is for a request that has had no answer in time.
+var ErrTimeout = errors.New("no answer within")
 
 // Run probes. An error means that nothing could be found out at all, or that ctx ended: then
 // there is a report of what was found out until then. A leak is not an error.
@@ -134,20 +138,8 @@ func newProber(o Options) (*prober, error) {
 		p.transport = o.newTransport("")
 	}
 	p.edge = o.newTransport(o.Edge)
-	left := o.MaxRequests
-	for i, text := range o.URLs {
-		u, err := parseURL(text)
-		if err != nil {
-			return nil, err
-		}
-		t, err := o.newTarget(text, u, left/(len(o.URLs)-i))
-		if err != nil {
-			return nil, fmt.Errorf("%w: %d for %d URLs", err, o.MaxRequests, len(o.URLs))
-		}
-		planned := t.planned(&o)
-		left -= planned
-		p.planned += planned
-		p.targets = append(p.targets, t)
+	if err := p.plan(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -56,6 +56,9 @@ type URLReport struct {
 	// Errors are what went wrong, Notes what is to be known about the verdict.
 	Errors []string `json:"errors,omitempty"`
 	Notes  []string `json:"notes,omitempty"`
+	// Failure is why nobody has answered: the last of the errors, if there was no answer at
+	// the public address at all, else nil.
+	Failure error `json:"-"`
 }
 
 // InputReport is about visitors who differ in one input.
@@ -77,6 +80,8 @@ type EdgeReport struct {
 	Address string     `json:"address"`
 	Verdict Verdict    `json:"verdict"`
 	Leaks   []Evidence `json:"leaks,omitempty"`
+	// Failure is as in [URLReport], of the edge itself.
+	Failure error `json:"-"`
 }
 
 // Behaviour is what the caches in front do, as far as seen: "yes", "no" or "?".

@@ -76,6 +76,7 @@ func (j *judge) target(t *target) URLReport {
 	}
 	j.blame(&u)
 	u.Cache = behaviour(t, u.Inputs, public)
+	u.Failure = failure(public)
 	u.Errors = errorsOf(append(slices.Clone(public), direct...))
 	u.Routes, u.Notes = j.routes(public), j.notes(t, public)
 	return u
@@ -164,6 +165,7 @@ func (j *judge) edge(direct []*judgement) *EdgeReport {
 		}
 	}
 	e.Leaks, _ = evidenceOf(direct)
+	e.Failure = failure(direct)
 	return e
 }
 
@@ -199,6 +201,18 @@ func evidenceOf(all []*judgement) (told []Evidence, count int) {
 	}
 	slices.SortStableFunc(told, func(a, b Evidence) int { return a.Received.Compare(b.Received) })
 	return told, count
+}
+
+// failure is the last error where there was no answer at all.
+func failure(all []*judgement) error {
+	var last error
+	for _, a := range all {
+		if a.err == nil {
+			return nil
+		}
+		last = a.err
+	}
+	return last
 }
 
 // errorsOf are what went wrong, each once.

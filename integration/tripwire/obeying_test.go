@@ -66,7 +66,10 @@ func obeys(t *testing.T, profile string, start func(t *testing.T, origin string)
 			}
 		})
 	}
-	w := s.probed("/register/lp", *probes)
+	var w control.WatchStatus
+	for range *probes {
+		w = s.probed("/register/lp", 1)
+	}
 	n := s.watched("/news?lang=ja")
 	done.Store(true)
 	crowd.Wait()

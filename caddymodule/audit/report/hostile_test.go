@@ -42,14 +42,16 @@ func poisoned(v string) []reading.Entry {
 		Time: at, Route: v, Mode: v, Would: v, Reasons: []string{v, v + "2"}, Key: v, Object: v, Method: v, Host: v, URL: v, Visitor: v,
 		Divergence: divergence, Findings: []reading.Finding{{Kind: v, Detector: v, Input: v, Coding: v, Field: v, Shape: v, Near: v}},
 		Detail: v, Error: v, By: v, Why: v, Scope: v, Records: 1, Removed: 2, Status: 200,
-		Probe: true, From: at, Until: at.Add(time.Second), Evidence: &reading.Evidence{Kind: v, Input: v, Where: v, Sentence: v},
+		From: at, Until: at.Add(time.Second), Evidence: &reading.Evidence{Kind: v, Input: v, Where: v, Sentence: v},
 	}
 	var entries []reading.Entry
 	for _, event := range append(audit.AllEvents(), audit.Event(v)) {
 		for _, outcome := range []string{"hit", "observe", "bypass", v} {
-			e := base
-			e.Event, e.Outcome = event, outcome
-			entries = append(entries, e)
+			for _, probe := range []bool{false, true} { // some questions leave probes out
+				e := base
+				e.Event, e.Outcome, e.Probe = event, outcome, probe
+				entries = append(entries, e)
+			}
 		}
 	}
 	return entries
@@ -60,7 +62,7 @@ var allowed = map[string]string{
 	"html": "lang", "head": "", "meta": "charset http-equiv content name", "link": "rel href", "title": "id", "style": "", "script": "", "body": "",
 	"a": "class href", "header": "class", "footer": "", "main": "id tabindex", "section": "class aria-labelledby", "div": "class role aria-label aria-labelledby tabindex",
 	"h1": "", "h2": "id", "h3": "id", "p": "class", "span": "class aria-hidden", "strong": "class", "small": "", "b": "", "br": "", "code": "class", "time": "",
-	"button": "type id aria-pressed hidden", "ul": "class", "li": "", "dl": "class", "dt": "", "dd": "class", "figure": "", "figcaption": "id",
+	"button": "type id aria-pressed hidden", "ul": "class", "ol": "class", "li": "", "dl": "class", "dt": "", "dd": "class", "figure": "", "figcaption": "id",
 	"details": "", "summary": "", "table": "class", "caption": "", "thead": "", "tbody": "", "tr": "", "th": "scope class data-v", "td": "class data-v",
 	"svg": "class width height viewBox preserveAspectRatio role aria-label aria-labelledby aria-hidden", "desc": "id", "defs": "",
 	"pattern": "id width height patternUnits", "rect": "class x y width height fill", "path": "class d", "circle": "class cx cy r",

@@ -20,6 +20,8 @@ type happening struct {
 	By    string
 	// Next is the command that tells more.
 	Next string
+	// Steps are what to do about it, one after the other.
+	Steps [][]fragment
 }
 
 func happenings(notable []inquiry.Notable, loc *time.Location) []happening {
@@ -56,9 +58,10 @@ func inWords(n *inquiry.Notable, loc *time.Location) happening {
 	case audit.EventLeak:
 		h.Word, h.Text = "leak", "A probe from outside was given what belongs to another visitor: "+probed(n)
 		h.Text += window(n, loc) + ". Whom a cache in front gave that page to meanwhile, only its own log can tell."
-		h.Next = servedURLCommand(probed(n))
+		h.Next, h.Steps = servedURLCommand(probed(n)), leakSteps(n)
 	case audit.EventClear:
 		h.Word, h.Text = "leak over", "Probes find no leak any more: "+probed(n)+window(n, loc)+"."
+		h.Steps = clearSteps()
 	default:
 		h.Word, h.Text = "fault", "A fault of Cacheward's own: "+orWord(n.Reason, "no reason told")
 		if n.Error != "" {

@@ -141,9 +141,12 @@ func (p *page) Millis(t time.Time) int64 {
 }
 
 // Words are a sentence, cut where it has code between backticks.
-func (p *page) Words(s string) []fragment {
+func (p *page) Words(s string) []fragment { return words(p.Safe(s)) }
+
+// words are those of a sentence in which nothing is of a log but what was checked.
+func words(s string) []fragment {
 	var fragments []fragment
-	for i, text := range strings.Split(p.Safe(s), "`") {
+	for i, text := range strings.Split(s, "`") {
 		if text != "" {
 			fragments = append(fragments, fragment{text, i%2 == 1})
 		}
@@ -168,11 +171,19 @@ func servedCommand(object string) string {
 // servedURLCommand says who was served a page, by its host and path. Empty if it could be
 // anything else in a command.
 func servedURLCommand(url string) string {
+	if url = pastableURL(url); url == "" {
+		return ""
+	}
+	return "cacheward audit served --url " + url
+}
+
+// pastableURL is a URL without its query. Empty if it could be anything else in a command.
+func pastableURL(url string) string {
 	url, _, _ = strings.Cut(url, "?")
 	if !plainURL.MatchString(url) {
 		return ""
 	}
-	return "cacheward audit served --url " + url
+	return url
 }
 
 var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]{1,255}/[A-Za-z0-9._/%+-]{0,300}$`)

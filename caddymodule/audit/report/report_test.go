@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"html"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -229,20 +230,79 @@ func TestLeak(t *testing.T) {
 	}
 	for _, want := range []string{
 		"it began within 2026-11-22 00:08:00 – 00:09:00 UTC (1 min)", "it leaked 2026-11-22 00:09:00 – 00:25:00 UTC (16 min)", "Y was given what X had sent.",
-		`class="mark m-leak"`, `class="mark m-clear"`, ">not in record, leaked<", "(2 of them to probes, which are no visitors)", "; 2 of them probes",
+		`class="mark m-leak"`, `class="mark m-clear"`, ">not in record, leaked<", "(2 of them to probes, which are no visitors)", "; 2 of probes left out",
 		">cacheward audit served --url https://shop.example/lp<",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, url := range []string{"https://shop.example/lp;reboot", "https://shop.example/$(reboot)", "-x", "https://shop.example/a b", "http://shop.example"} {
+	for _, url := range unpastable {
 		page := pageOf(t, []reading.Entry{{Time: at(1), Event: audit.EventLeak, Scope: "url " + url, Until: at(1)}}, report.PageOptions{})
 		if strings.Contains(page, "audit served --url") {
 			t.Errorf("%q stands in a command to paste", url)
 		}
 	}
 }
+
+// TestLeakNextSteps: who reads of a leak is told to purge the caches in front, to probe, and
+// to reset what was tripped, in this order; of one that is over, that caches in front may
+// still have what it left.
+func TestLeakNextSteps(t *testing.T) {
+	at := reporttest.Start
+	stepsOf := func(event audit.Event, route, url string) (steps []string) {
+		e := reading.Entry{Time: at, Event: event, Route: route, Scope: "url " + url, Until: at}
+		page := pageOf(t, []reading.Entry{e}, report.PageOptions{})
+		_, list, _ := strings.Cut(page, `<ol class="steps">`)
+		list, _, found := strings.Cut(list, "</ol>")
+		if !found {
+			t.Fatalf("%s: no next steps in the page", event)
+		}
+		for step := range strings.SplitSeq(list, "<li>") {
+			if step = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(step), "</li>")); step != "" {
+				steps = append(steps, html.UnescapeString(step))
+			}
+		}
+		return steps
+	}
+	const page = "https://shop.example/lp"
+	for _, test := range []struct {
+		event      audit.Event
+		route, url string
+		want       []string // of each step
+	}{
+		{audit.EventLeak, "landing", page, []string{"Purge the caches in front", "<code>cacheward probe " + page + "</code>", "<code>cacheward reset --route landing --reason '...'</code>"}},
+		{audit.EventLeak, "landing, product", page + "?ref=1", []string{"Purge", "<code>cacheward probe " + page + "</code>",
+			"<code>cacheward reset --route landing --reason '...'</code> and <code>cacheward reset --route product --reason '...'</code>"}},
+		{audit.EventLeak, "", "", []string{"Purge", "<code>cacheward probe</code>", "<code>cacheward reset</code>"}},
+		{audit.EventClear, "landing", page, []string{"purge the caches in front", "<code>cacheward status</code>"}},
+	} {
+		steps := stepsOf(test.event, test.route, test.url)
+		if len(steps) != len(test.want) {
+			t.Fatalf("%s: %q", test.event, steps)
+		}
+		for i, want := range test.want {
+			if !strings.Contains(steps[i], want) {
+				t.Errorf("%s, step %d: no %q in %q", test.event, i+1, want, steps[i])
+			}
+		}
+	}
+	for _, evil := range []string{"x; reboot", "$(reboot)", "-x", "a b", "`reboot`", "landing, $(reboot)"} {
+		for _, step := range stepsOf(audit.EventLeak, evil, page) {
+			if strings.Contains(step, "--route") {
+				t.Errorf("%q stands in a command to paste: %s", evil, step)
+			}
+		}
+	}
+	for _, url := range unpastable {
+		if steps := strings.Join(stepsOf(audit.EventLeak, "landing", url), ""); strings.Contains(steps, url) {
+			t.Errorf("%q stands in a command to paste: %s", url, steps)
+		}
+	}
+}
+
+// unpastable are URLs that could do more in a command than name a page.
+var unpastable = []string{"https://shop.example/lp;reboot", "https://shop.example/$(reboot)", "-x", "https://shop.example/a b", "http://shop.example"}
 
 // TestBounded: however much there is, a browser can bear the page.
 func TestBounded(t *testing.T) {
