@@ -75,7 +75,9 @@ type exchange struct {
 	status     int
 	originTime time.Duration
 	size       int64
-	rec        audit.Record // here, so that it is reused as well
+	attributed audit.Attribution             // what the request had to do with who sent its visitor
+	receiver   *policies.CompiledAttribution // to whose app its own values were delivered; nil: none
+	rec        audit.Record                  // here, so that it is reused as well
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -247,6 +249,7 @@ func (x *exchange) answer(kept *claim, deliver func(ownAnswer)) error {
 	if ow.holdErrors != nil {
 		before = maps.Clone(x.w.Header())
 	}
+	expect(x.r.Context())
 	began := time.Now()
 	err = x.next.ServeHTTP(ow, x.r)
 	returned = true

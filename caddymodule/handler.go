@@ -12,7 +12,8 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// nestedVar marks a request that an outer cacheward handler has taken charge of.
+// nestedVar marks a request that an outer cacheward handler has taken charge of. On the
+// way to the origin it holds what the transport notes (see expect).
 const nestedVar = "cacheward"
 
 // ServeHTTP gives a visitor one of three things and no fourth: an admitted
@@ -35,6 +36,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !x.to(routed) {
 		return x.fault(errPhase)
 	}
+	delivers := h.attributing != nil && x.attribute()
 	// 2 inspect
 	if v := x.rule.Inspect(&x.req); v.Action != policies.ActCache {
 		return x.refuse(v)
@@ -45,6 +47,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if x.tripped() {
 		return x.own(OutcomeBypass, policies.ReasonTripped)
+	}
+	if delivers {
+		return x.own(OutcomeBypass, policies.ReasonAttributionDelivered)
 	}
 	if x.rule.Mode == policies.Observe {
 		return x.observe()
@@ -213,6 +218,7 @@ func (x *exchange) observe() error {
 	x.to(own)
 	o := newObserver(x)
 	defer o.end()
+	expect(x.r.Context())
 	err := x.next.ServeHTTP(o, x.r)
 	if !o.received.IsZero() {
 		x.h.meter(x.rule).answered(o.received.Sub(x.started))

@@ -190,6 +190,9 @@ func (e *edge) request(method, target string, headers ...string) (*http.Request,
 			r.Host = headers[i+1]
 			continue
 		}
+		if headers[i] == "User-Agent" {
+			r.Header.Del("User-Agent")
+		}
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	return r, nil

@@ -42,6 +42,7 @@ var (
 	liveDescs = []*prometheus.Desc{
 		storeObjectsDesc, storeBytesDesc, storeLimitDesc, storeEvictionsDesc, storeExpirationsDesc, fillsInFlightDesc,
 		waitersDesc, refusalsDesc, fillMemoryDesc, fillMemoryLimitDesc, trippedDesc, watchedDesc, leakingDesc, blindDesc, policyDesc, auditQueueDesc, auditRoomDesc, auditRecordsDesc,
+		beaconsWaitingDesc, beaconsSentDesc, beaconsLostDesc, beaconsFailuresDesc,
 	}
 )
 
@@ -91,6 +92,19 @@ func (l liveMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(blindDesc, blind)
 	for p := range l.m.policies() {
 		gauge(policyDesc, 1, p.handler, p.digest)
+	}
+	for route, queues := range beaconsOpen() {
+		var waiting float64
+		var sent, lost, failures uint64
+		for _, b := range queues {
+			s := b.stats()
+			waiting += float64(s.Waiting)
+			sent, lost, failures = sent+s.Sent, lost+s.Lost, failures+s.Failures
+		}
+		gauge(beaconsWaitingDesc, waiting, route)
+		counter(beaconsSentDesc, sent, route)
+		counter(beaconsLostDesc, lost, route)
+		counter(beaconsFailuresDesc, failures, route)
 	}
 	queued, room, written, dropped := l.m.records()
 	gauge(auditQueueDesc, float64(queued))

@@ -21,7 +21,7 @@ type routeMetrics struct {
 	fills     atomic.Uint64
 	withdrawn atomic.Uint64
 	// By the second label, in the order of its values.
-	requests, refusals, divergences, markers, rechecks, waiters []atomic.Uint64
+	requests, refusals, divergences, markers, rechecks, waiters, landings, attributions []atomic.Uint64
 	// Made when something is first observed: most of many routes are never asked for.
 	origin, hits atomic.Pointer[prometheus.Observer]
 }
@@ -84,7 +84,7 @@ var (
 		"result", []string{waitServed, waitVariant, waitRefused, waitTimeout, waitFull},
 		func(r *routeMetrics) *[]atomic.Uint64 { return &r.waiters })
 
-	routeFamilies = []*routeFamily{requestsFamily, refusalsFamily, divergencesFamily, markersFamily, rechecksFamily, waitersFamily}
+	routeFamilies = []*routeFamily{requestsFamily, refusalsFamily, divergencesFamily, markersFamily, rechecksFamily, waitersFamily, landingsFamily, attributionsFamily}
 )
 
 func outcomeNames() []string {

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
+	"github.com/cacheward/cacheward/caddymodule/attribution"
+	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -71,6 +73,21 @@ func TestFamiliesHoldTheCatalogues(t *testing.T) {
 	}
 	for _, result := range []string{waitServed, waitVariant, waitRefused, waitTimeout, waitFull} {
 		waitersFamily.count(r, result)
+	}
+	for _, carried := range []string{"cookie", "beacon", "both"} {
+		(&exchange{attributed: audit.Attribution{Carried: carried}}).countAttribution(r)
+	}
+	for _, p := range []attribution.Problem{
+		attribution.Unchanged, attribution.NotCountedPrefetch, attribution.NotCountedCrawler, attribution.NotCountedProbe, attribution.NoConsent,
+		attribution.NotAnswered, attribution.Bounds, attribution.Malformed, attribution.NoKeys,
+	} {
+		(&exchange{attributed: audit.Attribution{LeftOut: string(p)}}).countAttribution(r)
+	}
+	(&exchange{attributed: audit.Attribution{Delivered: "a"}}).countAttribution(r)
+	for _, p := range []attribution.Problem{
+		attribution.Forged, attribution.Expired, attribution.Foreign, attribution.Malformed, attribution.Ambiguous, attribution.NoKeys,
+	} {
+		(&exchange{attributed: audit.Attribution{Dropped: string(p)}}).countAttribution(r)
 	}
 	got := collected(t, m)
 	for _, f := range routeFamilies {

@@ -89,6 +89,7 @@ type Handler struct {
 	auditOptions Audit
 	visitor      Visitor
 	keyringName  string
+	attributing  *attributing // nil: the policy has no attribution
 	// harmless are the declared harmless differences, of the rules that have some.
 	harmless map[*policies.Rule]*harmless.Set
 }
@@ -154,6 +155,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	h.written = policy
+	if err := h.provisionAttribution(ctx, space); err != nil {
+		return err
+	}
 	if err := h.provisionHarmless(); err != nil {
 		return err
 	}
@@ -301,7 +305,7 @@ func (h *Handler) Cleanup() error {
 	if h.metrics != nil {
 		h.metrics.leave(h)
 	}
-	return errors.Join(err, h.closeShared(), h.closeKeys())
+	return errors.Join(err, h.closeShared(), h.closeKeys(), h.attributing.close())
 }
 
 // Interface guards

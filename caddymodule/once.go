@@ -185,7 +185,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	case x.stopsEverywhere():
 		httpcache.ForbidEverywhere(h)
 	case !personal && (reasons != nil || x.relayed) && x.relays(reasons, head.Header):
-		httpcache.Relay(h)
+		httpcache.RelayStored(h, httpcache.TargetedFields(head.Header))
 	default:
 		httpcache.ForbidAs(h, x.rule.Profile)
 	}

@@ -50,13 +50,21 @@ func (x *exchange) record() {
 	if x.cause.Kind != "" && len(x.reasons) > 0 && x.reasons[0] == x.causes {
 		rec.Detail = x.cause.String()
 	}
+	if a := x.attributed; a.Landing != "" || a.LeftOut != "" || a.Dropped != "" || a.Delivered != "" || a.Withheld != "" {
+		x.countAttribution(m)
+		rec.Attribution = &a // the exchange will be another's before it is written
+	}
 	if x.findings != nil {
 		rec.Findings = x.findings
 	}
 	if o := x.object; o != nil {
 		rec.Object, rec.TTL, rec.Age, rec.Size = o.ID, o.TTL(x.started), o.Age(x.started), int64(len(o.Body))
 	}
-	h.audit.Write(rec, x.rule.Plain)
+	plain := x.rule.Plain
+	if x.receiver != nil {
+		plain = func(param string) bool { return x.rule.Plain(param) || x.receiver.Takes(param) }
+	}
+	h.audit.Write(rec, plain)
 }
 
 // note keeps the input that a verdict is about, for the record.

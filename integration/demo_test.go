@@ -2,14 +2,19 @@ package integration
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cacheward/cacheward/cmd/cacheward/demo"
 )
 
 // The demo is the founding incident, happening and not happening.
 func TestDemo(t *testing.T) {
-	const visitors = 600
-	stdout, stderr, code := command(t, "demo", "--visitors", "600", "--format", "json")
+	const visitors = 2000
+	stdout, stderr, code := command(t, "demo", "--visitors", strconv.Itoa(visitors), "--format", "json")
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -26,8 +31,8 @@ func TestDemo(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
 		t.Fatalf("%v in\n%s", err, stdout)
 	}
-	if len(result.Scenarios) != 4 {
-		t.Fatalf("%d scenarios, want 4", len(result.Scenarios))
+	if len(result.Scenarios) != 5 {
+		t.Fatalf("%d scenarios, want 5", len(result.Scenarios))
 	}
 	for _, s := range result.Scenarios {
 		if s.Visitors != visitors {
@@ -52,7 +57,37 @@ func TestDemo(t *testing.T) {
 			if s.ServedFromCache < 0.9 {
 				t.Errorf("%s: %.1f %% served from cache, want 90 %%", s.Name, 100*s.ServedFromCache)
 			}
+		case "cacheward-attribution":
+			if s.ServedFromCache < 0.99 || len(s.Refusals) > 0 {
+				t.Errorf("%s: %.1f %% of the landings served from cache, refusals %v; want 99 %% and none", s.Name, 100*s.ServedFromCache, s.Refusals)
+			}
 		}
+	}
+}
+
+// The demo's policy for attributions is one to copy: lint has nothing to say of it, nor of
+// the one in the README, at most of what is silenced with a reason.
+func TestAttributionsToCopy(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(readme), "<!-- attribution -->\n```caddyfile\n")
+	block, _, found := strings.Cut(chapter, "```")
+	if !found {
+		t.Fatal("the README has no block of an attribution")
+	}
+	for name, policy := range map[string]string{"demo": demo.AttributionPolicy, "README": block} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "Caddyfile")
+			text := "http://:8080 {\n\tcacheward {\n" + policy + "\t}\n\treverse_proxy 127.0.0.1:3000\n}\n"
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if stdout, stderr, code := command(t, "lint", "--fail-on", "info", file); code != 0 {
+				t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+			}
+		})
 	}
 }
 

@@ -61,8 +61,20 @@ http://:%s {
 			path /counter
 			cache 1h
 		}
+		route landing {
+			path /lp
+			cache 1h
+			attribution {
+				params ref
+				carry both
+				deliver header /register
+				beacon http://%[3]s/landings {
+					every 100ms
+				}
+			}
+		}
 	}
-	reverse_proxy %s
+	reverse_proxy %[3]s
 }
 `
 
@@ -190,6 +202,8 @@ func TestPrometheus(t *testing.T) {
 	ask("/page", "Cookie", "session=1")
 	ask("/cookie")
 	ask("/counter")
+	carried, _, _ := strings.Cut(ask("/lp?ref=friend").Header.Get("Set-Cookie"), ";")
+	ask("/register", "Cookie", carried)
 	for expr, want := range map[string]float64{
 		`caddy_cacheward_requests_total{route="page", outcome="hit"}`:                  float64(hits),
 		`caddy_cacheward_hit_seconds_count{route="page"}`:                              float64(hits),
@@ -197,10 +211,13 @@ func TestPrometheus(t *testing.T) {
 		`caddy_cacheward_requests_total{route="page", outcome="bypass"}`:               1,
 		`caddy_cacheward_refusals_total{route="cookie", reason="set-cookie"} > bool 0`: 1,
 		`sum(caddy_cacheward_divergences_total{route="counter"})`:                      1,
+		`caddy_cacheward_landings_total{route="landing", result="both"}`:               1,
+		`sum(caddy_cacheward_attributions_total{result="delivered"})`:                  1,
+		`caddy_cacheward_beacons_sent_total{route="landing"}`:                          1,
 		`sum(caddy_cacheward_fills_total) > bool 2`:                                    1,
 		`sum(caddy_cacheward_origin_seconds_count) > bool 5`:                           1,
 		`caddy_cacheward_withdrawn_total{route="page"}`:                                0,
-		`caddy_cacheward_store_objects{store="memory:default"}`:                        1,
+		`caddy_cacheward_store_objects{store="memory:default"}`:                        2,
 		`caddy_cacheward_store_bytes < bool caddy_cacheward_store_limit_bytes`:         1,
 		`caddy_cacheward_remembered_refusals > bool 0`:                                 1,
 		`caddy_cacheward_fills_in_flight`:                                              0,

@@ -37,6 +37,23 @@ import (
 //		header strip|bypass|deny|vary <names...>
 //		header forward <name> <reason>
 //		header others <verb>
+//		attribution {
+//			params  <names...>
+//			referer external|external-full
+//			model   first|last|last-paid
+//			paid    <signs...>
+//			carry   cookie|beacon|both
+//			window  <duration>
+//			encrypt on|off
+//			deliver [header|query|form-cookie] <paths...>
+//			beacon  <url> {
+//				batch <number>
+//				every <duration>
+//				queue <number>
+//				sync  always|interval|never
+//			}
+//			consent <cookie> [<glob>]
+//		}
 //		admission  corroborated|once [<reason>]
 //		set_cookie refuse|strip [<reason>]
 //		downstream origin
@@ -145,6 +162,7 @@ func (c *caddyReader) route(s statement, into *node) {
 		directive{"param", c.inputs("params", inputVerbs)},
 		directive{"cookie", c.inputs("cookies", inputVerbs)},
 		directive{"header", c.inputs("headers", headerVerbs)},
+		directive{"attribution", c.attribution},
 		directive{"admission", c.choice("admission")},
 		directive{"set_cookie", c.choice("set_cookie")},
 		directive{"downstream", c.downstream},

@@ -87,6 +87,7 @@ func (w *caddyWriter) route(r *Route) {
 	w.inputs("param", r.Params)
 	w.inputs("cookie", r.Cookies)
 	w.headers(r.Headers)
+	w.attribution(r.Attribution)
 	w.choice("admission", r.Admission)
 	w.choice("set_cookie", r.SetCookie)
 	if d := r.Downstream; d != nil && *d == (Downstream{Profile: ProfileOrigin}) {

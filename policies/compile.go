@@ -18,6 +18,9 @@ type Compiled struct {
 	rules  []*Rule
 	router *router
 	rest   *Rule
+
+	delivers   *router // nil: no route has an attribution
+	delivering []int   // the rules whose paths the router finds
 }
 
 // Rule is a compiled route, or the policy's default.
@@ -71,6 +74,8 @@ type Rule struct {
 	// TripOnLeak: the whole route is to stop being cached when a page of it that was
 	// shared turns out to hold the state of one visitor. Otherwise that page alone.
 	TripOnLeak bool
+	// Attribution is nil where the route has none.
+	Attribution *CompiledAttribution
 	// Plain says whether the audit log may hold this parameter's value in clear. It is
 	// a member and no method, so that handing it on costs nothing.
 	Plain func(param string) bool
@@ -109,19 +114,23 @@ func Compile(p *Policy, space string) (*Compiled, error) {
 	c := &Compiled{router: newRouter(matches)}
 	hosts := &hostNames{router: c.router}
 	tables := make(headerTables)
+	attributed := p.HasAttribution()
 	for i := range p.Routes {
-		rule, err := compileRoute(p, &p.Routes[i], hosts, tables, space)
+		rule, err := compileRoute(p, &p.Routes[i], hosts, tables, space, attributed)
 		if err != nil {
 			return nil, err
 		}
 		c.rules = append(c.rules, rule)
+	}
+	if attributed {
+		c.deliveries(p)
 	}
 	rest := Route{Name: DefaultRule, Cache: Cache{Kind: p.Default}}
 	if rest.Cache.Kind == "" {
 		rest.Cache.Kind = CacheNever
 	}
 	var err error
-	if c.rest, err = compileRoute(p, &rest, hosts, tables, space); err != nil {
+	if c.rest, err = compileRoute(p, &rest, hosts, tables, space, attributed); err != nil {
 		return nil, err
 	}
 	c.rest.never = ReasonNoRoute
@@ -145,7 +154,7 @@ func (c *Compiled) Rules() []*Rule {
 	return append(slices.Clone(c.rules), c.rest)
 }
 
-func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables, space string) (*Rule, error) {
+func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables, space string, attributed bool) (*Rule, error) {
 	effective := *route
 	effective.Mode = firstOf(route.Mode, p.Mode, Enforce)
 	effective.Ambiguous = firstOf(route.Ambiguous, p.Ambiguous, Bypass)
@@ -180,18 +189,18 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 	for _, t := range route.Tolerate {
 		r.tolerated = append(r.tolerated, t.Detector)
 	}
-	others := Bypass
-	if route.Cache.Kind == CacheOrigin {
-		others = Key // RFC 9111: the whole URI is the key
-	}
-	r.params = inputMatcher(kindParam, effective.Params, others)
-	r.cookies = inputMatcher(kindCookie, effective.Cookies, Bypass)
+	r.params, r.cookies = paramMatcher(&effective), cookieMatcher(&effective, attributed)
+	r.Attribution = compileAttribution(&effective)
 	r.paramFolds = paramFolds(effective.Params)
 	plain := newMatcher(kindParam, Strip)
 	if effective.Params != nil {
 		plain.add(Key, effective.Params.Plain...)
 	}
 	r.Plain = plain.matches
+	if a := r.Attribution; a != nil {
+		// Whoever writes the name in another way must not have it carried and not told.
+		r.Plain = func(name string) bool { return plain.matches(name) || a.Takes(name) }
+	}
 	r.identityCookies = newMatcher(kindCookie, Strip)
 	if effective.Identity != nil {
 		r.identityCookies.add(Bypass, effective.Identity.Cookies...)
@@ -273,6 +282,9 @@ func ruleDigest(effective *Route) (string, error) {
 	covered.OnLeak = ""
 	if d := effective.Downstream; d != nil && d.Profile != ProfileOrigin {
 		covered.Downstream = &Downstream{TTL: d.TTL, Browser: d.Browser}
+	}
+	if a := effective.Attribution; a != nil {
+		covered.Attribution = &Attribution{Params: a.Params} // the rest is no matter of what is stored
 	}
 	b, err := json.Marshal(&covered)
 	if err != nil {

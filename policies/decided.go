@@ -2,6 +2,7 @@ package policies
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 const (
 	// ByDefault is what holds for names that nothing is said of.
 	ByDefault = "default"
-	// ByBuiltin is a built-in list of headers.
+	// ByBuiltin is a built-in list of headers, or that a cookie is the edge's own.
 	ByBuiltin = "built-in"
 )
 
@@ -59,16 +60,31 @@ type decider struct {
 }
 
 func (d decider) param(name string) Decision {
-	others := Bypass
-	if d.route.Cache.Kind == CacheOrigin {
-		others = Key
+	params := paramMatcher(d.route)
+	if params.taken(name) {
+		return d.takenParam(name)
 	}
-	verb, declared := inputMatcher(kindParam, d.route.Params, others).find(name)
+	verb, declared := params.find(name)
 	return d.decision(kindParam, "params", d.route.Params, name, verb, declared, ReasonParamBypass)
 }
 
+// takenParam finds the entry of the attribution that takes the parameter.
+func (d decider) takenParam(name string) Decision {
+	i := findPattern(kindParam, d.route.Attribution.Params, name)
+	if plain, err := url.QueryUnescape(name); i < 0 && err == nil {
+		i = findPattern(kindParam, d.route.Attribution.Params, plain)
+	}
+	out := Decision{Verb: Strip, By: "attribution.params." + strconv.Itoa(i)}
+	out.Pos = d.route.At(out.By)
+	return out
+}
+
 func (d decider) cookie(name string) Decision {
-	verb, declared := inputMatcher(kindCookie, d.route.Cookies, Bypass).find(name)
+	if edgeCookies.matches(name) && d.policy.HasAttribution() {
+		return Decision{Verb: Strip, By: ByBuiltin}
+	}
+	cookies := cookieMatcher(d.route, false)
+	verb, declared := cookies.find(name)
 	if d.identity != nil && !(declared && (verb == Key || verb == Deny)) {
 		if i := findPattern(kindCookie, d.identity.Cookies, name); i >= 0 {
 			return d.person("identity.cookies", i)

@@ -12,8 +12,8 @@ import (
 // decidedNames are asked about on every route: declared, globbed, listed and unknown
 // names of all kinds.
 var decidedNames = map[InputKind][]string{
-	InputParam:  {"ref", "source", "utm_source", "utm_x", "x_id", "xAyBz", "gclid", "a.b", "a%20b", "filter[a]", "it's", "other"},
-	InputCookie: {"ref", "Ref", "_ga", "id_session", "id_remember_me", "remember_id", "xAyBz", "a:b", "utm_source", "other"},
+	InputParam:  {"ref", "source", "utm_source", "utm_x", "x_id", "xAyBz", "gclid", "a.b", "a%20b", "filter[a]", "it's", "other", "at_ref", "at_utm_x", "at%5Fref", "at.source"},
+	InputCookie: {"ref", "Ref", "_ga", "id_session", "id_remember_me", "remember_id", "xAyBz", "a:b", "utm_source", "other", "cacheward", "__Host-cacheward"},
 	InputHeader: {
 		"X-Plan", "x-lower", "X-Ab-Test", "Accept-Language", "Accept", "Referer", "User-Agent", "Authorization", "X-Auth-Token",
 		"X-Id-Key", "X-Id-Other", "Cookie", "If-None-Match", "Cf-Ray", "Origin", "Rsc", "1", "True", "Sec-Fetch-Mode", "X-Unknown",
@@ -57,6 +57,9 @@ func ruleVerb(rule *Rule, kind InputKind, name string) (Verb, Reason) {
 		verb, _ = rule.params.find(name)
 		bypass = ReasonParamBypass
 	case InputCookie:
+		if rule.cookies.taken(name) {
+			return Strip, ReasonNone
+		}
 		var declared bool
 		verb, declared = rule.cookies.find(name)
 		if bypass = ReasonCookieBypass; !(declared && (verb == Key || verb == Deny)) && rule.identityCookies.matches(name) {
@@ -85,7 +88,7 @@ func name2canonical(name string) string {
 // contradicts says why the entry that Decide names cannot have decided.
 func contradicts(p *Policy, route *Route, kind InputKind, name string, d Decision) string {
 	if d.By == ByDefault || d.By == ByBuiltin {
-		if d.By == ByBuiltin && kind != InputHeader {
+		if d.By == ByBuiltin && kind != InputHeader && !isEdgeCookie(name) {
 			return "there are built-in lists of headers only"
 		}
 		return ""
@@ -95,6 +98,13 @@ func contradicts(p *Policy, route *Route, kind InputKind, name string, d Decisio
 	}
 	path := strings.Split(d.By, ".")
 	pattern, listed := entryAt(p, route, path)
+	if path[0] == "attribution" {
+		i, err := strconv.Atoi(path[2])
+		if err != nil || d.Verb != Strip || !fitsPattern(kindParam, route.Attribution.Params[i], strings.ReplaceAll(name, "%5F", "_")) {
+			return "the attribution does not take it"
+		}
+		return ""
+	}
 	switch {
 	case len(path) == 2 && path[1] == "others":
 		return ""

@@ -24,6 +24,9 @@ func (r *Route) DeclaredInputs() []DeclaredInput {
 		add(InputParam, Key, in.Key)
 		add(InputParam, Strip, in.Strip)
 	}
+	if a := r.Attribution; a != nil {
+		add(InputParam, Strip, a.Params)
+	}
 	if in := r.Cookies; in != nil {
 		add(InputCookie, Key, in.Key)
 		add(InputCookie, Strip, in.Strip)

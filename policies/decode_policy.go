@@ -42,6 +42,7 @@ func (d *decoder) route(n *node, path string) Route {
 		member{"params", d.inputs(&r.Params)},
 		member{"cookies", d.inputs(&r.Cookies)},
 		member{"headers", d.headers(&r.Headers)},
+		member{"attribution", d.attribution(&r.Attribution)},
 		member{"admission", d.choice(&r.Admission, "corroborated or once")},
 		member{"set_cookie", d.choice(&r.SetCookie, "refuse or strip")},
 		member{"downstream", d.downstream(&r.Downstream)},

@@ -137,6 +137,10 @@ func (r *Rule) disposeCookies(lines []string, p *Parts, v *Verdict) {
 
 func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
 	verb, declared := r.cookies.find(c.Name)
+	if r.cookies.taken(c.Name) {
+		p.Withheld = true
+		return
+	}
 	if !(declared && (verb == Key || verb == Deny)) && r.identityCookies.matches(c.Name) {
 		v.addFor(ReasonIdentity, InputCookie, c.Name)
 		return

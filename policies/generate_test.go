@@ -77,6 +77,10 @@ func drawRoute(t *rapid.T, name string) Route {
 	r.Params = drawInputs(t, "params", kindParam, never)
 	r.Cookies = drawInputs(t, "cookies", kindCookie, never)
 	r.Headers = drawHeaders(t, r.Cache.Kind)
+	r.Attribution = drawAttribution(t)
+	if r.Attribution != nil && r.Cookies != nil && r.Cookies.Others == Deny {
+		r.Attribution.Consent = nil
+	}
 	if never {
 		return r
 	}

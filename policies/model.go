@@ -65,6 +65,9 @@ type Route struct {
 	Cookies *Inputs       `json:"cookies,omitempty"`
 	Headers *HeaderInputs `json:"headers,omitempty"`
 
+	// Attribution keeps who sent each visitor, while the landing pages are shared.
+	Attribution *Attribution `json:"attribution,omitempty"`
+
 	// Admission is corroborated (the default of routes with a duration) or
 	// once (the default of cache: origin). Once on a duration needs a reason.
 	Admission *Choice `json:"admission,omitempty"`

@@ -15,6 +15,7 @@ type matcher struct {
 	exact  map[string]Verb
 	globs  []verbGlob // the strictest first
 	lists  []verbList // the strictest first
+	first  *matcher   // nil, or what is stripped whatever the rest says; see taken
 }
 
 type verbGlob struct {
@@ -68,6 +69,9 @@ func (m *matcher) add(verb Verb, patterns ...string) {
 func (m *matcher) find(name string) (verb Verb, declared bool) {
 	if m.kind == kindHeader {
 		name = http.CanonicalHeaderKey(name) // as it is, if it is canonical
+	}
+	if m.taken(name) {
+		return Strip, true
 	}
 	if verb, ok := m.exact[name]; ok {
 		return verb, true

@@ -58,6 +58,7 @@ const (
 	ReasonParamBypass
 	ReasonCookieBypass
 	ReasonHeaderBypass
+	ReasonAttributionDelivered
 
 	// the head of the response.
 	ReasonStatus
@@ -184,6 +185,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonParamBypass:             {"param-bypass", InPolicy, "A parameter is declared bypass, or is not declared and others are.", "design 2", "Declare it: key if the page shows it, strip if not."},
 	ReasonCookieBypass:            {"cookie-bypass", InPolicy, "A cookie is declared bypass, or is not declared and others are.", "design 2", "Declare it: key if the page depends on it, strip if not (@analytics names the usual ones)."},
 	ReasonHeaderBypass:            {"header-bypass", InPolicy, "A header is declared bypass, or is not declared and others are.", "design 2", "Declare it: key if the page depends on it, strip if not."},
+	ReasonAttributionDelivered:    {"attribution-delivered", InPolicy, "The visitor converts, and the app is told who sent them: the request is theirs alone.", "design 2", "Nothing: it is what attribution.deliver is for."},
 	ReasonStatus:                  {"status", InResponse, "The status is not one that this route stores.", "RFC 9111 §3", "Declare it under cache.statuses if it can be shared."},
 	ReasonSetCookie:               {"set-cookie", InResponse, "The response sets a cookie (in its head, in a 1xx response or in a trailer).", "attacks 1.1", "Do not start a session on this page; or set_cookie: strip, with a reason."},
 	ReasonPrivate:                 {"private", InResponse, "Cache-Control says private.", "RFC 9111 §5.2.2.7", "Find out why the app says so; if wrongly, change the app."},

@@ -42,7 +42,7 @@ func readModel(t *testing.T) modelDocs {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"model.go", "duration.go"} {
+	for _, name := range []string{"model.go", "duration.go", "attribution.go"} {
 		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

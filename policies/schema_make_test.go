@@ -49,6 +49,7 @@ var schemaTypes = []reflect.Type{
 	reflect.TypeFor[Cache](), reflect.TypeFor[Inputs](), reflect.TypeFor[HeaderInputs](), reflect.TypeFor[HeaderKey](),
 	reflect.TypeFor[HeaderForward](), reflect.TypeFor[Targeted](), reflect.TypeFor[Vouch](), reflect.TypeFor[Harmless](),
 	reflect.TypeFor[Tolerance](), reflect.TypeFor[Downstream](), reflect.TypeFor[CDN](),
+	reflect.TypeFor[Attribution](), reflect.TypeFor[Deliver](), reflect.TypeFor[Beacon](), reflect.TypeFor[Consent](),
 }
 
 // schemaWords are the accepted words of fields.
@@ -74,6 +75,12 @@ var schemaWords = map[string][]string{
 	"Downstream.profile":       ProfileNames(),
 	"Tolerance.detector":       DetectorIDs(),
 	"Match.methods":            knownMethods,
+	"Attribution.referer":      {"external", "external-full"},
+	"Attribution.model":        {"first", "last", "last-paid"},
+	"Attribution.carry":        {"cookie", "beacon", "both"},
+	"Attribution.encrypt":      {"on", "off"},
+	"Deliver.as":               {"header", "query", "form-cookie"},
+	"Beacon.sync":              {SyncAlways, SyncInterval, SyncNever},
 }
 
 // schemaRequired are the keys without which an object means nothing.
@@ -88,6 +95,9 @@ func schemaRequired() map[string][]string {
 		"Tolerance":     {"detector", "reason"},
 		"Downstream":    {"ttl"},
 		"CDN":           {"profile"},
+		"Deliver":       {"paths"},
+		"Beacon":        {"url"},
+		"Consent":       {"cookie"},
 	}
 }
 
@@ -95,7 +105,7 @@ func schemaRequired() map[string][]string {
 // least one is.
 var (
 	schemaOneOf = map[string][]string{"Harmless": {"html", "json", "header"}}
-	schemaAnyOf = map[string][]string{"Match": {"hosts", "paths"}, "Targeted": {"fields", "order"}}
+	schemaAnyOf = map[string][]string{"Match": {"hosts", "paths"}, "Targeted": {"fields", "order"}, "Attribution": {"params", "referer"}}
 )
 
 // policySchema makes the JSON Schema of the language.
@@ -209,6 +219,10 @@ func (m schemaMaker) form(typ string, field modelField, words []string) schemaOb
 		}
 	case of == reflect.TypeFor[Duration]():
 		return schemaRef("duration")
+	case typ == "Beacon" && field.key == "batch":
+		return schemaObject{{"type", "integer"}, {"minimum", 1}, {"maximum", maxBeaconBatch}}
+	case typ == "Beacon" && field.key == "queue":
+		return schemaObject{{"type", "integer"}, {"minimum", 1}, {"maximum", maxBeaconQueue}}
 	case of == reflect.TypeFor[Share]():
 		return schemaRef("share")
 	case of == reflect.TypeFor[Choice]():

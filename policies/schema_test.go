@@ -51,6 +51,12 @@ func TestSchemaWords(t *testing.T) {
 		"CDN.profile":              `{"downstream": {"profile": %s}}`,
 		"Downstream.profile":       wordIn(`"cache": "5m", "downstream": {"ttl": "1m", "profile": %s}`),
 		"Tolerance.detector":       wordIn(`"cache": "5m", "tolerate": [{"detector": %s, "reason": "r"}]`),
+		"Attribution.referer":      attributionIn(`"referer": %s`),
+		"Attribution.model":        attributionIn(`"referer": "external", "model": %s`),
+		"Attribution.carry":        attributionIn(`"referer": "external", "carry": %s`) + "\n" + attributionIn(`"referer": "external", "carry": %s, "beacon": {"url": "http://app/"}`),
+		"Attribution.encrypt":      attributionIn(`"referer": "external", "encrypt": %s`),
+		"Deliver.as":               attributionIn(`"params": ["ref"], "deliver": {"paths": ["/"], "as": %s}`),
+		"Beacon.sync":              attributionIn(`"params": ["ref"], "carry": "both", "beacon": {"url": "http://app/", "sync": %s}`),
 		"Match.methods":            `{"routes": [{"name": "a", "cache": "never", "match": {"paths": ["/"], "methods": [%s]}}]}`,
 	}
 	all := []string{"no-such-word"}
@@ -64,16 +70,25 @@ func TestSchemaWords(t *testing.T) {
 			continue
 		}
 		for _, word := range all {
-			text := fmt.Sprintf(place, strconv.Quote(word))
-			p, err := ParseJSON("f", []byte(text))
-			if err == nil {
-				err = p.Validate()
+			var err error
+			for text := range strings.SplitSeq(place, "\n") { // one of which must have it
+				var p *Policy
+				if p, err = ParseJSON("f", fmt.Appendf(nil, text, strconv.Quote(word))); err == nil {
+					err = p.Validate()
+				}
+				if err == nil {
+					break
+				}
 			}
 			if in := slices.Contains(words, word); in != (err == nil) {
 				t.Errorf("%s: %q is in the schema: %t, but Validate says: %v", field, word, in, err)
 			}
 		}
 	}
+}
+
+func attributionIn(fields string) string {
+	return wordIn(`"cache": "5m", "attribution": {` + fields + `}`)
 }
 
 func wordIn(fields string) string {

@@ -21,6 +21,10 @@ func (p *Policy) Validate() error {
 	oneOf(top, "on_leak", p.OnLeak, "answer to a leak", leakAnswers)
 	top.identity(p.Identity)
 	top.cdn(p.Downstream)
+	attributed := p.HasAttribution()
+	if attributed {
+		top.identityNotEdges(p.Identity)
+	}
 	names := make(map[string]Position, len(p.Routes))
 	for i := range p.Routes {
 		r := &p.Routes[i]
@@ -30,6 +34,9 @@ func (p *Policy) Validate() error {
 		}
 		s.name(r, names)
 		s.route(r, p.Identity, p.Downstream)
+		if attributed {
+			s.edgesOwn(r)
+		}
 	}
 	return c.diags.sorted().err()
 }
@@ -123,6 +130,7 @@ func (s section) route(r *Route, inherited *Identity, cdn *CDN) {
 		inherited = r.Identity
 	}
 	s.identityKept(r, inherited)
+	s.attribution(r, inherited)
 	s.authorization(r, inherited)
 	s.address(r)
 	s.vouch(r)

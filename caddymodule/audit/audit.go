@@ -36,7 +36,8 @@ const DefaultRoom = 8192
 
 // Options for a [Log]. The zero value is valid.
 type Options struct {
-	// Serves is how many of the serve records are written. Default: all.
+	// Serves is how many of the serve records are written, save those with an Attribution,
+	// which all are. Default: all.
 	Serves Sampling
 
 	// Keys make the pseudonyms of visitors and the digests of values. Logs that are
@@ -108,8 +109,8 @@ func New(l *zap.Logger, o Options) *Log {
 // returns true are written in clear. A nil plain stands for none. The caller may use r
 // again at once. But plain is called later, from another goroutine, so it must stay good
 // and be safe for concurrent use; and what r refers to (Reasons, Difference, Evidence,
-// Findings, Err) must not change any more. A method value as plain is allocated anew for every
-// call; it is better bound once.
+// Attribution, Findings, Err) must not change any more. A method value as plain is
+// allocated anew for every call; it is better bound once.
 func (l *Log) Write(r *Record, plain func(param string) bool) {
 	l.write(r, plain, l.full == FullWait)
 }
@@ -120,7 +121,7 @@ func (l *Log) Offer(r *Record, plain func(param string) bool) {
 }
 
 func (l *Log) write(r *Record, plain func(param string) bool, wait bool) {
-	if r.Event == EventServe && !l.serves.take() {
+	if r.sampled() && !l.serves.take() {
 		return
 	}
 	if !l.core.Enabled(r.Event.level()) {
@@ -225,6 +226,9 @@ func (l *Log) URL(r *Record, plain func(param string) bool) string {
 	key := l.keys.at(time.Now())
 	digests := key.digests.Get().(*digests)
 	defer key.digests.Put(digests)
-	redact := redactor{values: digests.values, plain: plain}
+	redact := redactor{values: digests.values, plain: plain, carried: r.Attribution != nil}
 	return redact.url(r)
 }
+
+// Visitor is the pseudonym that a visitor has in this log now.
+func (l *Log) Visitor(address, marks string) string { return l.keys.Visitor(address, marks) }

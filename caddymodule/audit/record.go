@@ -63,6 +63,9 @@ type Record struct {
 	// none, and the first that did. Evidence is what it found.
 	From, Until time.Time
 	Evidence    zapcore.ObjectMarshaler
+	// Attribution is what the request had to do with who sent its visitor: an
+	// [*Attribution]. A record that has it is written whatever Options.Serves leaves out.
+	Attribution zapcore.ObjectMarshaler
 	// By, Why and Scope say who did something, for what reason and to what extent
 	// ("route landing"). They are an operator's words and not redacted.
 	By, Why, Scope string
@@ -73,6 +76,9 @@ type Record struct {
 	// Records is how many records were lost.
 	Records int64
 }
+
+// sampled says whether Options.Serves may leave the record out.
+func (r *Record) sampled() bool { return r.Event == EventServe && r.Attribution == nil }
 
 // line is a record on its way into the log. It writes its fields straight to the
 // encoder: a slice of zap fields would be the largest allocation of a record.
@@ -89,7 +95,7 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	key := l.log.keys.at(l.at)
 	digests := key.digests.Get().(*digests)
 	defer key.digests.Put(digests)
-	redact := redactor{values: digests.values, plain: l.plain}
+	redact := redactor{values: digests.values, plain: l.plain, carried: r.Attribution != nil}
 
 	enc.AddInt("schema", Schema)
 	enc.AddString("event", string(r.Event))
@@ -114,6 +120,9 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if r.Evidence != nil {
 		errs = errors.Join(errs, enc.AddObject("evidence", r.Evidence))
 	}
+	if r.Attribution != nil {
+		errs = errors.Join(errs, enc.AddObject("attribution", r.Attribution))
+	}
 	if r.Findings != nil {
 		errs = errors.Join(errs, enc.AddArray("findings", r.Findings))
 	}
@@ -127,8 +136,9 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		enc.AddBool("probe", true)
 	}
 	addOperation(enc, r)
-	// On more than the records that are left out: there may be none of those to say so.
-	if l.log.serves != (Sampling{}) && (r.Event == EventServe || r.Event == EventStore || r.Event == EventBypass) {
+	// On more than the records that are left out: there may be none of those to say so. But
+	// not on one that stands for no other.
+	if l.log.serves != (Sampling{}) && (r.sampled() || r.Event == EventStore || r.Event == EventBypass) {
 		enc.AddFloat64("serves_pct", l.log.serves.percent())
 	}
 	return errs

@@ -55,6 +55,21 @@ func appendHash(b []byte, hasher *blake3.Hasher, value string) []byte {
 type redactor struct {
 	values *blake3.Hasher
 	plain  func(param string) bool
+	// carried: parameters in clear may be ones that are carried, and stand as these are read:
+	// with a name and a value as long as they are where every byte of them is encoded, and
+	// with a ; for a part of the value.
+	carried bool
+}
+
+// encoded is how many bytes an encoded one may take.
+const encoded = 3
+
+// longest is the bound of a name or of a value in clear.
+func (x *redactor) longest(bound int) int {
+	if x.carried {
+		return encoded * bound
+	}
+	return bound
 }
 
 // url writes the record's URL: scheme, host and path in clear, the query as
@@ -103,7 +118,11 @@ func (x *redactor) appendQuery(b []byte, query string) []byte {
 // isClear reports whether the parameter stands in clear.
 func (x *redactor) isClear(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
-	return x.plain != nil && pair != "" && hasName(name, pair) && x.plain(name)
+	named := hasName(name, pair)
+	if x.carried {
+		named = len(name) <= encoded*maxName && strings.IndexByte(name, ';') < 0
+	}
+	return x.plain != nil && pair != "" && named && x.plain(name)
 }
 
 // hasName is whether the name can be told to be one. With a ; some parsers see several
@@ -119,20 +138,20 @@ func (x *redactor) appendPair(b []byte, pair string, clear bool) []byte {
 	switch {
 	case pair == "":
 		return b
-	case !hasName(name, pair):
+	case !clear && !hasName(name, pair):
 		return appendHash(b, x.values, decoded(pair))
 	case !assigned && clear:
-		return appendEscaped(b, name, maxName, inName)
+		return appendEscaped(b, name, x.longest(maxName), inName)
 	case !assigned:
 		return appendHash(b, x.values, decoded(name))
 	}
-	b = appendEscaped(b, name, maxName, inName)
+	b = appendEscaped(b, name, x.longest(maxName), inName)
 	b = append(b, '=')
 	switch {
 	case value == "":
 		return b
 	case clear:
-		return appendEscaped(b, value, maxPlain, inName)
+		return appendEscaped(b, value, x.longest(maxPlain), inName)
 	default:
 		return appendHash(b, x.values, decoded(value))
 	}

@@ -48,7 +48,9 @@ func TestSchemaIsDocumented(t *testing.T) {
 
 	fields := map[string]string{}
 	var line map[string]any
-	if err := json.Unmarshal(written(t, full(EventServe), Options{Serves: Sampling{leftOut: 1}}), &line); err != nil {
+	request := full(EventBypass)
+	request.Attribution = place{10}
+	if err := json.Unmarshal(written(t, request, Options{Serves: Sampling{leftOut: 1}}), &line); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range line {
@@ -112,7 +114,8 @@ func schemaTypes(t *testing.T) map[string]string {
 // inRow are the names in the first column of a table.
 var inRow = regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+`(?:, )?)+) \\|")
 
-// checkNested holds the members of divergence, evidence and findings against their tables.
+// checkNested holds the members of divergence, evidence, attribution and findings against
+// their tables.
 func checkNested(t *testing.T, text string) {
 	t.Helper()
 	defs := schemaParts(t).Defs
@@ -126,9 +129,10 @@ func checkNested(t *testing.T, text string) {
 		return found
 	}
 	for section, want := range map[string]map[string]bool{
-		"divergence": members("divergence", "span"),
-		"evidence":   members("evidence"),
-		"findings":   members("finding"),
+		"divergence":  members("divergence", "span"),
+		"evidence":    members("evidence"),
+		"attribution": members("attribution"),
+		"findings":    members("finding"),
 	} {
 		_, after, _ := strings.Cut(text, "\n## "+section+"\n")
 		table, _, _ := strings.Cut(after, "\n## ")
@@ -243,6 +247,9 @@ func anyRecord(t *rapid.T) *Record {
 			"status": map[string]string{"age": "12", "x-cache": text("status")},
 		}
 	}
+	if rapid.Bool().Draw(t, "attributed") {
+		r.Attribution = anyAttribution(t)
+	}
 	// A year has four digits: what probes find is of these days.
 	moment := func(name string) time.Time {
 		return time.UnixMilli(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, name)) // year 1 to 9999; the zero time is none
@@ -301,7 +308,8 @@ func TestSchemaRefuses(t *testing.T) {
 	for name, value := range map[string]any{
 		"msg": "handled request", "event": "bow", "level": "error", "schema": 2, "visitor": "192.0.2.7", "key": "ab", "mode": "off",
 		"divergence": map[string]any{"part": "footer"}, "findings": []any{map[string]any{}},
-		"evidence": map[string]any{"kind": "hunch"}, "from": "2026-11-23T03:00:00Z", "until": "3 o'clock",
+		"attribution": map[string]any{"carried": "by pigeon"},
+		"evidence":    map[string]any{"kind": "hunch"}, "from": "2026-11-23T03:00:00Z", "until": "3 o'clock",
 	} {
 		if changed(func(line map[string]any) { line[name] = value }) == nil {
 			t.Errorf("%s may be %v", name, value)

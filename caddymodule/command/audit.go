@@ -41,6 +41,12 @@ In an incident:
 	$ cacheward audit attribution --format csv          who came with which code, and got whose page
 	$ cacheward audit verify                            is the log whole?
 ` + auditFilesHelp + auditFlagsHelp + `
+Signed probes, with which the edge watches its pages from outside, are no visitors. They are
+in no figure of requests or visitors, and no advice is about them; how many were left out is
+said. Verbs that tell of single requests, or of what an object was served for (served,
+objects, why, tail), have them, marked or counted apart; --where '!probe' leaves them out
+there, too. What was stored or refused counts whoever asked: records of that do not say.
+
 An answer with --format json is one object, whose first member "schema" is the version of
 its form: it goes up when a member changes its meaning or goes. Records of tail are lines.
 

@@ -78,6 +78,38 @@ func TestAuditLeakTranscripts(t *testing.T) {
 	}
 }
 
+// TestAuditOfProbesAlone: probes are no visitors, and still not nothing. Where single requests
+// are told, they are marked.
+func TestAuditOfProbesAlone(t *testing.T) {
+	log := file(t, "audit.log", watched())
+	for _, test := range []struct{ verb, says string }{
+		{"summary", "requests of probes left out"}, {"bypasses", "requests of probes left out"}, {"timeline", "requests of probes left out"},
+		{"why /register/lp", "by a probe"}, {"served --url /register/lp", "of the times to probes"}, {"tail --follow=false", "probe"},
+	} {
+		stdout, stderr, code := audits(t, nil, append(strings.Fields(test.verb), "--where", "probe", log)...)
+		if code != 0 || stderr != "" || !strings.Contains(stdout, test.says) {
+			t.Errorf("%s: exit %d, %s, no %q in\n%s", test.verb, code, stderr, test.says, stdout)
+		}
+	}
+}
+
+// TestAuditHelpTellsOfProbes: of each verb that counts or lists requests.
+func TestAuditHelpTellsOfProbes(t *testing.T) {
+	for _, v := range auditVerbs() {
+		if v.name != "verify" && v.name != "tail" && v.name != "report" && !strings.Contains(strings.ToLower(v.long), "probe") {
+			t.Errorf("%s does not say what it does with probes", v.name)
+		}
+		for line := range strings.Lines(v.long) {
+			if len([]rune(line)) > 120 {
+				t.Errorf("%s: a long line: %s", v.name, line)
+			}
+		}
+	}
+	if !strings.Contains(AuditLong, "probes") {
+		t.Error("audit does not say what it does with probes")
+	}
+}
+
 // TestAuditTailTellsLeaksWhole: however narrow the terminal is, nothing is cut off. Only a
 // word that is longer than it may be wider.
 func TestAuditTailTellsLeaksWhole(t *testing.T) {

@@ -29,8 +29,9 @@ The CSV has one line for each time that an object was served, and a column for e
 parameter, several values of it joined by |; a | in a value stands as %7C.
 
 Probes, with which the edge watches its pages from outside, are marked and count as no
-visitors. If one was given what belongs to another, caches in front may have given these
-pages to more people than records can tell: that is said first, like all that is missing.
+visitors: in the CSV, people are the lines with "no" in the column probe. If one was given
+what belongs to another, caches in front may have given these pages to more people than
+records can tell: that is said first, like all that is missing.
 
 If records are missing, because the queue was full, because only a sample of the serves is
 written, or because lines are damaged, that is said before all else.
@@ -81,7 +82,7 @@ func auditAttribution() auditVerb {
 	return auditVerb{
 		name:  "attribution",
 		usage: "[--param <name> ...] [<files...>]",
-		short: "Who came with which code, and whose page they were given",
+		short: "Who came with which code, whose page they were given, and what the app was told",
 		long: `
 Lists every request that had a parameter whose values records have in clear (the policy
 calls it plain): when, which visitor, with which codes, and which stored object they were
@@ -92,11 +93,22 @@ they were given such a page. With --param, values of that parameter
 count that records have only as digests: equal digests are equal values. Probes are left
 out, and counted: their codes are made up.
 
+Of routes that declare attribution it rebuilds all of it. Landings: when, which visitor,
+with which values and from which site, whether that counts as paid, which page, whether
+a stored object was served, and whether the values were carried (cookie, beacon, both)
+or why not. Conversions, the requests with which the app was told: of which landing, when
+that was, and how. And the sums: landings, carried, left out by reason, cookies that were
+not believed by reason, conversions, different codes, the share of landings that a stored
+object was served, beacons lost. These records are all written, whatever share of the
+serve records is. The landing of a conversion is looked for before --since, too.
+
 The CSV is the whole list, one line a request and one column a parameter. Several values
-of one parameter are joined by |; a | in a value stands as %7C.
+of one parameter are joined by |; a | in a value stands as %7C. Where any route declares
+attribution, there are more columns: kind is landing, conversion or request.
 
 	$ cacheward audit attribution --since '2026-11-22 00:00' --format csv > attribution.csv
 	$ cacheward audit attribution --param ref --route landing --limit 50
+	$ cacheward audit attribution --where 'attribution.beacon_lost' --since 24h
 `,
 		formats: []string{"json", "csv"},
 		flags: func(flags *pflag.FlagSet) {
@@ -121,7 +133,7 @@ of one parameter are joined by |; a | in a value stands as %7C.
 			}
 			return x.tell(answer{
 				json: a.Document(), table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, csv: a.CSV,
-				nothing: a.Visits.Len() == 0, incomplete: a.Incomplete,
+				nothing: a.Visits.Len() == 0 && a.Landings == nil, incomplete: a.Incomplete,
 			}, stats)
 		},
 	}

@@ -28,8 +28,8 @@ func auditReport() auditVerb {
 Writes one HTML file with charts and tables: what happened, requests over time, routes,
 refusals, bypasses and divergences with what to change, the pages that were served most.
 It needs no network, no other file and no script, so it can be mailed, attached to a
-ticket and kept. --limit says how many rows a list has. A file that is there already is
-replaced.
+ticket and kept. --limit says how many rows a list has. Requests of probes are left out, as
+by the verbs that have these figures. A file that is there already is replaced.
 
 	$ cacheward audit report --html report.html --since 24h
 	$ cacheward audit report --html incident.html --title 'Incident of 22 November' --since 13:00 --until 16:00

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -236,8 +237,12 @@ func TestAuditDefaultFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"summary", "refusals", "divergences", "bypasses", "served --url /register/lp", "attribution", "objects", "timeline", "verify", "why /register/lp"} {
+		schema := inquiry.AnswerSchema
+		if verb == "verify" {
+			schema = 1
+		}
 		stdout, stderr, code := audits(t, nil, append(strings.Fields(verb), "--tz", "UTC", "--format", "json")...)
-		if code != 0 || !json.Valid([]byte(stdout)) || !strings.HasPrefix(stdout, "{\n  \"schema\": 1,\n") {
+		if code != 0 || !json.Valid([]byte(stdout)) || !strings.HasPrefix(stdout, fmt.Sprintf("{\n  \"schema\": %d,\n", schema)) {
 			t.Errorf("%s: exit %d, %q\n%s", verb, code, stderr, stdout)
 		}
 	}
@@ -313,7 +318,7 @@ func TestAuditServedJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &a); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v", code, err)
 	}
-	if a.Schema != 1 || a.Serves != 5 || a.Visitors != 4 || a.Objects.At(0).State != inquiry.Withdrawn || a.Objects.At(0).Cause.Visitor != "3f2a-9bc0d1e2f3a4" {
+	if a.Schema != inquiry.AnswerSchema || a.Serves != 5 || a.Visitors != 4 || a.Objects.At(0).State != inquiry.Withdrawn || a.Objects.At(0).Cause.Visitor != "3f2a-9bc0d1e2f3a4" {
 		t.Errorf("%s", stdout)
 	}
 }

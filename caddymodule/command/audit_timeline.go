@@ -19,7 +19,9 @@ func auditTimeline() auditVerb {
 		usage: "[--bucket <time>] [<files...>]",
 		short: "When what happened, as a chart with a row for each outcome",
 		long: `
-Counts outcomes and events over time.
+Counts outcomes and events over time, and landings, conversions and beacons lost where
+routes declare attribution. Requests of probes are left out, and counted: they are
+no visitors.
 
 	$ cacheward audit timeline --since 03:00 --until 05:00
 	$ cacheward audit timeline --bucket 1m --route landing
@@ -38,7 +40,7 @@ Counts outcomes and events over time.
 				return err
 			}
 			a := q.Answer()
-			told := answer{json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: len(a.Rows) == 0 && a.Untimed == 0}
+			told := answer{json: a, table: func(w io.Writer) error { return a.Text(w, x.textOptions()) }, nothing: len(a.Rows) == 0 && a.Untimed == 0 && a.Probes == 0}
 			if x.keep() != nil { // else the chart has a row for them
 				told.untold = stats.Lost
 			}

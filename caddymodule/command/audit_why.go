@@ -17,7 +17,9 @@ func auditWhy() auditVerb {
 		long: `
 Says of a URL or a path what was decided on requests for it, the latest first, and why.
 Values of parameters are compared as far as records have them in clear. Leaks of the page
-that probes have found are told whatever came after them.
+that probes have found are told whatever came after them. Requests of probes are told and
+marked; --where '!probe' leaves them out. Of a landing it says what was taken and carried,
+of a conversion which landing the app was told of.
 
 	$ cacheward audit why /register/lp
 	$ cacheward audit why 'https://shop.example/lp?ref=A1' --since 1h --limit 5

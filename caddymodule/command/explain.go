@@ -44,6 +44,12 @@ Without --policy, --config and --live the policies are looked for as cacheward l
 Of a Caddyfile, each cacheward directive in a site for the host of the URL answers; what
 stands before the directive (matchers, rewrites) is not looked at.
 
+On a route with attribution it says what is taken off the request and would be carried
+with the visitor, and of a path that a route delivers to, what the app would be told.
+Whether a cookie of the edge's own is genuine, it does not judge.
+
+	$ cacheward explain 'https://hapitas.example/register/lp?ref=A1&utm_medium=cpc' -H 'Referer: https://blog.example/'
+
 With --response, the response in the file (as curl -i prints it; - is standard input) is
 judged as the answer to the canonical request. With --origin, that origin is asked: it
 is sent the canonical request and, on a corroborated route, the request itself, as the

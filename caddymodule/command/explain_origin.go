@@ -51,7 +51,11 @@ func (x *explainer) askOrigin(ctx context.Context, q explain.Question, answer *e
 	if first.Admission.Rule == "corroborated" && first.Request.Method == http.MethodGet {
 		header := q.Requests[0].Header.Clone()
 		header.Del("Host")
-		if q.Own, err = send(ctx, base, first.Request.Method, first.Request.URL, header, x.client); err != nil {
+		own := first.Request.URL
+		if first.Attribution != nil {
+			own = first.Attribution.URL
+		}
+		if q.Own, err = send(ctx, base, first.Request.Method, own, header, x.client); err != nil {
 			return nil, fmt.Errorf("asking the origin the visitor's own question: %w", err)
 		}
 	}

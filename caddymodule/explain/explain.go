@@ -45,6 +45,7 @@ func Explain(policy *policies.Policy, compiled *policies.Compiled, r Request) (*
 	}
 	e.explainContract()
 	e.Observed = e.rule.Mode == policies.Observe
+	e.explainAttribution(compiled)
 	if e.cache = e.Verdict.Action == ActionCache; !e.cache {
 		return e, nil
 	}
@@ -152,7 +153,11 @@ func (e *Explanation) explainAdmission() {
 		"If not, the visitor's own request goes out."}
 	if e.rule.Corroborate {
 		a.Rule = policies.Corroborated
-		a.Sentence = "The visitor's own request goes out untouched and is answered; the canonical one goes out beside it. " +
+		untouched := "untouched"
+		if e.Attribution != nil {
+			untouched = "without what the attribution takes, and otherwise untouched,"
+		}
+		a.Sentence = "The visitor's own request goes out " + untouched + " and is answered; the canonical one goes out beside it. " +
 			"The canonical answer is stored only if both are identical and the gate passes them."
 	}
 	switch {

@@ -29,6 +29,12 @@ type Explanation struct {
 	// Observed says that the route only observes: nothing of this is in force.
 	Observed bool `json:"observed,omitempty"`
 
+	// Attribution is what is taken off the request and carried with the visitor; nil where
+	// the route declares no attribution. Delivery is what the app would be told with it; nil
+	// where no route delivers to the path.
+	Attribution *Attribution `json:"attribution,omitempty"`
+	Delivery    *Delivery    `json:"delivery,omitempty"`
+
 	// The following are nil unless the verdict is cache.
 	Key       *Key       `json:"key,omitempty"`
 	Canonical *Canonical `json:"canonical,omitempty"`

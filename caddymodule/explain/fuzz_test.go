@@ -46,3 +46,40 @@ func FuzzExplain(f *testing.F) {
 		}
 	})
 }
+
+// FuzzExplainAttribution: what is taken is not there any more behind the proxy, and whatever
+// is asked, it can be written.
+func FuzzExplainAttribution(f *testing.F) {
+	policy, err := policies.ParseYAML("policy.yaml", []byte(attributedPolicy))
+	if err != nil {
+		f.Fatal(err)
+	}
+	compiled, err := policies.Compile(policy, "fuzz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("ref=1&lang=ja&utm_medium=cpc", "agreed=marketing", "https://blog.example/x?y", "")
+	f.Add("%72ef=a;b&&ref&ref=", "agreed=%zz; agreed=marketing; __Host-cacheward=x", "android-app://a/", "prefetch")
+	f.Fuzz(func(t *testing.T, query, cookie, referer, purpose string) {
+		const page = "https://hapitas.example/register/lp?"
+		header := http.Header{"Cookie": {cookie}, "Referer": {referer}, "Sec-Purpose": {purpose}}
+		e, err := Explain(policy, compiled, Request{URL: page + query, Header: header})
+		if err != nil || e.Attribution == nil {
+			return // another URL, or none
+		}
+		a := e.Attribution
+		if a.Landing && (len(a.Taken) == 0 && a.Referer == "" || a.LeftOut != "") || a.Sentence == "" {
+			t.Errorf("%+v", a)
+		}
+		again, err := Explain(policy, compiled, Request{URL: a.URL})
+		if err != nil || len(again.Attribution.Taken) > 0 || again.Attribution.LeftOut != "" || again.Attribution.URL != a.URL {
+			t.Errorf("behind the proxy, %s is %s: %+v, %v", query, a.URL, again.Attribution, err)
+		}
+		if err := e.WriteText(io.Discard, true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(e); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -27,6 +27,7 @@ func (e *Explanation) WriteText(w io.Writer, color bool) error {
 	p.step(3, "dispose", p.result(e.Dispose, "every input has a place"))
 	p.reasons(e.Dispose.Reasons)
 	e.writeInputs(p)
+	e.writeAttribution(p)
 	if e.Key != nil {
 		e.writeKey(p)
 		e.writeAdmission(p)
@@ -46,7 +47,14 @@ func (e *Explanation) ending() string {
 	if e.Verdict.Action == ActionDeny {
 		return "The request is refused with 400. Nothing is looked up, stored or sent to the origin."
 	}
-	return "The request goes to the origin untouched, and its answer to this visitor alone. Nothing is looked up or stored."
+	how := "untouched"
+	switch {
+	case e.Delivery != nil && e.Delivery.HasCookie:
+		how = "with what is delivered, if anything is"
+	case e.Attribution != nil && e.Attribution.URL != e.Request.URL:
+		how = "without what the attribution takes"
+	}
+	return "The request goes to the origin " + how + ", and its answer to this visitor alone. Nothing is looked up or stored."
 }
 
 // maxTold is how many of the routes that do not match people are told of: those that
@@ -313,6 +321,11 @@ func printable(s string) string {
 	if utf8.RuneCountInString(s) > longest {
 		s = string([]rune(s)[:longest]) + "…"
 	}
+	return safe(s)
+}
+
+// safe is text as a terminal may have it, as long as it is.
+func safe(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '\uFFFD'

@@ -57,6 +57,8 @@ func (c *checker) check(e *explain.Explanation) {
 		c.keys("other_key_than", name, e, false)
 	}
 	c.canonical(x.Canonical, e)
+	c.attribution(x.Attribution, e)
+	c.delivers(x.Delivers, e)
 	c.response(e)
 }
 

@@ -167,6 +167,9 @@ func routeInputs(r *policies.Route) []declared {
 		names(in.kind, in.path+".deny", in.Deny)
 		others(in.kind, in.path, in.Others)
 	}
+	if a := r.Attribution; a != nil {
+		names(policies.InputParam, "attribution.params", a.Params)
+	}
 	if h := r.Headers; h != nil {
 		for i, key := range h.Key {
 			out = append(out, declared{path: "headers.key." + strconv.Itoa(i), kind: policies.InputHeader, name: key.Name})

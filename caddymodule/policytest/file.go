@@ -86,6 +86,11 @@ type Expect struct {
 	// may not, come from the same stored object.
 	SameKeyAs, OtherKeyThan []Text
 	Canonical               *Canonical
+	// Attribution is what the edge makes of a landing.
+	Attribution *Attribution
+	// Delivers is how the app is told who sent the visitor: header, query or form-cookie;
+	// none where it is not, whatever the visitor carries.
+	Delivers *Text
 	// Stored says whether the response is admitted: true or false.
 	Stored *Text
 	// Refused are all reasons for which the response is not stored, in any order.
@@ -97,6 +102,20 @@ type Expect struct {
 	// Downstream are header fields of what the next visitor gets, from the store; of what
 	// this one gets, if the response is not stored.
 	Downstream []Field
+}
+
+// Attribution is what the edge takes of a request and carries with its visitor.
+type Attribution struct {
+	Pos policies.Position
+	// Landing says whether something is carried: true or false.
+	Landing *Text
+	// Taken are the parameters that are taken, decoded, with their values. Each must be
+	// taken with that value; others may be, too.
+	Taken []Pair
+	// Referer is what is taken of that field. Nil: not looked at.
+	Referer *Text
+	// LeftOut is why nothing is carried, as the audit log has it.
+	LeftOut *Text
 }
 
 // Words is a list, and its place.

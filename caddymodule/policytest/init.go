@@ -249,6 +249,9 @@ func (w *starter) test(name string, r Request, e *explain.Explanation, in declar
 		f("      reasons: [%s]\n", strings.Join(codes, ", "))
 	}
 	w.input(e, in)
+	if a := e.Attribution; a != nil && len(a.Taken) > 0 {
+		f("      attribution: {landing: %t}\n", a.Landing)
+	}
 	if plain != nil && e.Verdict.Action == explain.ActionCache && plain.Verdict.Action == explain.ActionCache {
 		key := "other_key_than"
 		if explain.Compare(e, plain).Shared {

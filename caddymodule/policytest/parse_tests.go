@@ -17,6 +17,15 @@ const (
 	actionCache  = "cache"
 	actionBypass = "bypass"
 	actionDeny   = "deny"
+
+	notDelivered = "none"
+)
+
+// leftOut are the reasons to carry nothing that the request itself has; deliveries how
+// the app may be told.
+var (
+	leftOut    = []string{"prefetch", "crawler", "consent", "bounds", "malformed"}
+	deliveries = []string{string(policies.AsHeader), string(policies.AsQuery), string(policies.AsCookie), notDelivered}
 )
 
 // test reads one test.
@@ -220,6 +229,20 @@ func (p *parser) expect(n *policies.Tree) Expect {
 				e.Canonical.URL.Value = strings.TrimSuffix(p.file.Base.Value, "/") + e.Canonical.URL.Value
 			}
 		},
+		"attribution": func(n *policies.Tree) {
+			a := &Attribution{Pos: n.Pos}
+			e.Attribution = a
+			p.object(n, "landing, taken, referer and left_out", map[string]reader{
+				"landing":  p.word(&a.Landing, "true or false", []string{"true", "false"}),
+				"taken":    p.pairs(&a.Taken, "parameters and their values"),
+				"referer":  p.word(&a.Referer, "a host or URL", nil),
+				"left_out": p.word(&a.LeftOut, "a reason to carry nothing", leftOut),
+			})
+			if n.Kind == policies.TreeMapping && len(n.Fields) == 0 {
+				p.fault(n.Pos, "the attribution expects nothing", "write landing: true or false, or taken: with parameters")
+			}
+		},
+		"delivers":   p.word(&e.Delivers, "a way to deliver, or none", deliveries),
 		"stored":     p.word(&e.Stored, "true or false", []string{"true", "false"}),
 		"refused":    p.words(&e.Refused, "a reason", codes()),
 		"lifetime":   p.lifetime(&e.Lifetime),
@@ -252,7 +275,7 @@ func (p *parser) lifetime(into **Text) reader {
 // empty says whether nothing is expected.
 func (e *Expect) empty() bool {
 	return e.Route == nil && e.Action == nil && e.Reasons == nil && len(e.Params)+len(e.Cookies)+len(e.Headers) == 0 &&
-		len(e.SameKeyAs)+len(e.OtherKeyThan) == 0 && e.Canonical == nil && !e.needsResponse()
+		len(e.SameKeyAs)+len(e.OtherKeyThan) == 0 && e.Canonical == nil && e.Attribution == nil && e.Delivers == nil && !e.needsResponse()
 }
 
 // needsResponse says whether something is expected of a response.

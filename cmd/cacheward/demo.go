@@ -29,8 +29,11 @@ func registerDemo() {
 Replays, on this machine and over real HTTP, what happened to a reward site in
 2017: its registration page recorded each visitor's referrer when it was shown,
 and a CDN cached it for five minutes. The same visits go through no cache, through
-that CDN, through Cacheward with the same mistaken rule, and through Cacheward with
-a right policy; then the app's own database is asked who was attributed to whom.
+that CDN, through Cacheward with the same mistaken rule, through Cacheward with a
+right policy for a page that its own script fills, and through Cacheward with an
+app that reads who sent a visitor from the address, as ever: the page is shared, and
+the edge carries the attribution to the registration. Each time the app's own
+database is asked who was attributed to whom.
 
 With --variants, the incident in all the ways in which it can have happened: how the
 page carried the record's token, how the referrer came to the app, and what the app
@@ -93,9 +96,11 @@ func wireDemo(cmd *cobra.Command) {
 
 // edgeConfig is the whole configuration of the demo's edge. What it writes to
 // its log is of no interest here, but for errors and, if wanted, the audit records.
+// What it keeps on disk, the keys of attributions' cookies among it, is the demo's own.
 const edgeConfig = `{
 	admin off
 	persist_config off
+	storage file_system %s
 	auto_https off
 	grace_period 1s
 	log {
@@ -126,15 +131,20 @@ func startEdge(_ context.Context, e demo.Edge) (string, func() error, error) {
 	if e.AuditLog != "" {
 		records = "file `" + e.AuditLog + "` {\n\t\t\troll_disabled\n\t\t}"
 	}
-	text := fmt.Sprintf(edgeConfig, records, port, host, indent(e.Policy), e.Upstream)
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "demo"})
+	storage, err := os.MkdirTemp("", "cacheward-demo-edge-")
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("making a temporary directory: %w", err)
 	}
-	if err := caddy.Load(config, true); err != nil {
-		return "", nil, err
+	remove := func() error { return os.RemoveAll(storage) }
+	text := fmt.Sprintf(edgeConfig, "`"+storage+"`", records, port, host, indent(e.Policy), e.Upstream)
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "demo"})
+	if err == nil {
+		err = caddy.Load(config, true)
 	}
-	return e.Listen, caddy.Stop, nil
+	if err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return e.Listen, func() error { return errors.Join(caddy.Stop(), remove()) }, nil
 }
 
 func indent(policy string) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -41,8 +42,14 @@ func Build(dir string) (binary string, err error) {
 // addresses accept connections. If the test fails, what the binary wrote is logged.
 func Start(t testing.TB, binary, dir string, addresses []string, args ...string) *os.Process {
 	t.Helper()
+	return start(t, binary, dir, nil, addresses, args...)
+}
+
+// start is Start with more in the environment.
+func start(t testing.TB, binary, dir string, env, addresses []string, args ...string) *os.Process {
+	t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	tie(cmd)
 	var log output
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -100,11 +107,27 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 // one before who it was meant for listens.
 const firstPort, lastPort = 12_000, 32_000
 
-// FreeAddresses returns loopback addresses with consecutive free ports.
+// given are the ports that this process was told of. Caddy shares its ports, so that two
+// that are given one do not notice.
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// FreeAddresses returns loopback addresses with consecutive free ports, none of them
+// twice.
 func FreeAddresses(t testing.TB, n int) []string {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
+	if len(given.ports) > (lastPort-firstPort)/4 {
+		given.ports = nil
+	}
 	for range 500 {
 		base := firstPort + rand.IntN(lastPort-firstPort-n)
+		if slices.ContainsFunc(portsFrom(base, n), func(port int) bool { return given.ports[port] }) {
+			continue
+		}
 		var listeners []net.Listener
 		var addresses []string
 		for i := range n {
@@ -119,11 +142,25 @@ func FreeAddresses(t testing.TB, n int) []string {
 			l.Close()
 		}
 		if len(addresses) == n {
+			if given.ports == nil {
+				given.ports = map[int]bool{}
+			}
+			for _, port := range portsFrom(base, n) {
+				given.ports[port] = true
+			}
 			return addresses
 		}
 	}
 	t.Fatal("no consecutive free ports")
 	return nil
+}
+
+func portsFrom(base, n int) []int {
+	ports := make([]int, n)
+	for i := range ports {
+		ports[i] = base + i
+	}
+	return ports
 }
 
 // output collects what a process writes while a test reads it.

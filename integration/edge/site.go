@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -20,8 +21,13 @@ type SiteConfig struct {
 	// Options are more global options, Before what stands in front of the cacheward
 	// block, and Proxy what stands in the reverse_proxy block.
 	Options, Before, Proxy string
-	// Protocols is the server's option of that name. Empty: h1 h2c.
+	// Protocols is the server's option of that name. Empty: h1 h2c, and h1 h2 with a
+	// certificate.
 	Protocols string
+	// Servers is what else stands in the servers block.
+	Servers string
+	// Certificate and Key are files in PEM. With them the site speaks https.
+	Certificate, Key string
 }
 
 // Site is a running one. It ends with the test.
@@ -52,10 +58,11 @@ const siteCaddyfile = `{
 	}
 	servers {
 		protocols %s
+%s
 	}
 %s
 }
-http://%s {
+%s {
 %s
 %s
 	reverse_proxy %s {
@@ -74,22 +81,47 @@ func StartSite(t testing.TB, binary string, c SiteConfig) *Site {
 		binary: binary, config: filepath.Join(dir, "Caddyfile"),
 	}
 	s.write(t, c)
-	s.process = Start(t, binary, dir, addresses, "run", "--config", s.config, "--adapter", "caddyfile")
+	s.Restart(t)
 	return s
+}
+
+// Kill kills the process with SIGKILL, and waits until it is gone. What it keeps on the
+// disk stays.
+func (s *Site) Kill(t testing.TB) {
+	t.Helper()
+	if err := s.process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the end of the process", func() bool { return s.process.Signal(syscall.Signal(0)) != nil })
+}
+
+// Restart starts it at the same addresses, with the same configuration and storage, after
+// it has been killed.
+func (s *Site) Restart(t testing.TB) {
+	t.Helper()
+	dir := filepath.Dir(s.config)
+	// What is not in its storage is its own as well: several run beside each other.
+	env := []string{"XDG_DATA_HOME=" + dir}
+	s.process = start(t, s.binary, dir, env, []string{s.Address, s.Admin}, "run", "--config", s.config, "--adapter", "caddyfile")
 }
 
 func (s *Site) write(t testing.TB, c SiteConfig) {
 	t.Helper()
+	scheme, protocols, before := "http", "h1 h2c", "\tbind 127.0.0.1\n"
+	if c.Certificate != "" {
+		scheme, protocols = "https", "h1 h2"
+		before += fmt.Sprintf("\ttls %s %s\n", c.Certificate, c.Key)
+	}
 	if c.Protocols == "" {
-		c.Protocols = "h1 h2c"
+		c.Protocols = protocols
 	}
 	handler := ""
 	if c.Policy != "" {
 		handler = "\tcacheward {\n" + c.Policy + "\n\t}"
 	}
 	_, port := SplitPort(t, s.Address)
-	text := fmt.Sprintf(siteCaddyfile, s.Admin, filepath.Dir(s.config), s.Log, c.Protocols, c.Options,
-		":"+port, "\tbind 127.0.0.1\n"+c.Before, handler, c.Origin, c.Proxy)
+	text := fmt.Sprintf(siteCaddyfile, s.Admin, filepath.Dir(s.config), s.Log, c.Protocols, c.Servers, c.Options,
+		scheme+"://:"+port, before+c.Before, handler, c.Origin, c.Proxy)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

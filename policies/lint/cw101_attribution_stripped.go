@@ -19,7 +19,7 @@ func attributionStripped(p *Pass) {
 		if forMachines(route) {
 			return
 		}
-		for _, n := range tellingInputs("params", route.Params, policies.Strip, names().attributionParams) {
+		for _, n := range untaken(p, route) {
 			p.Report(Finding{
 				Severity: errorIfTimed(route),
 				Pos:      route.At(n.at),
@@ -35,6 +35,11 @@ func attributionStripped(p *Pass) {
 			})
 		}
 	})
+}
+
+// untaken are the stripped parameters that tell something and that no attribution takes.
+func untaken(p *Pass, route *policies.Route) []telling {
+	return tellingInputsOf("params", route.Params, policies.Strip, names().attributionParams, func(name string) bool { return !takes(p, route, name) })
 }
 
 // Two visitors who were sent by somebody.

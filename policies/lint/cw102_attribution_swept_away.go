@@ -21,7 +21,7 @@ func attributionSweptAway(p *Pass) {
 			return
 		}
 		severity := errorIfTimed(route)
-		if declaresAttribution(route.Params) {
+		if declaresAttribution(route.Params) || route.Attribution != nil && len(route.Attribution.Params) > 0 {
 			severity = Warning // somebody has thought of it, though perhaps not of next year's code
 		}
 		p.Report(Finding{
@@ -50,6 +50,9 @@ func declaresAttribution(in *policies.Inputs) bool {
 // the first of the names for which they share a response.
 func tellingRequests(p *Pass, route *policies.Route, paths, tried []string, add func(r *Request, name, value string)) []Request {
 	for _, name := range tried {
+		if takes(p, route, name) {
+			continue // the app is told
+		}
 		two := twoRequestsTo(p, route, paths, func(r *Request, visitor int) {
 			add(r, name, referrers[visitor])
 			r.Note = referred[visitor]

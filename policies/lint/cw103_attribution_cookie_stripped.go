@@ -17,6 +17,9 @@ func init() {
 func attributionCookieStripped(p *Pass) {
 	eachPage(p, func(route *policies.Route) {
 		for _, n := range tellingInputs("cookies", route.Cookies, policies.Strip, names().attributionCookies) {
+			if deliversCookie(p, route, n.name) {
+				continue
+			}
 			p.Report(Finding{
 				Severity: errorIfTimed(route),
 				Pos:      route.At(n.at),
@@ -36,7 +39,7 @@ func attributionCookieStripped(p *Pass) {
 // app remembers who sent them has a name that only the app knows.
 func attributionCookiesSwept(p *Pass, route *policies.Route) {
 	landing, ok := landingPath(route)
-	if !ok || route.Cookies == nil || route.Cookies.Others != policies.Strip {
+	if !ok || route.Cookies == nil || route.Cookies.Others != policies.Strip || tells(route) {
 		return
 	}
 	p.Report(Finding{

@@ -23,6 +23,9 @@ func refererLost(p *Pass) {
 		if !ok || !caches(route) || stripsHeader(route, "Referer") {
 			continue
 		}
+		if route.Attribution != nil && route.Attribution.Referer != "" {
+			continue // it is carried
+		}
 		two := twoRequestsTo(p, route, []string{landing.pattern}, func(r *Request, visitor int) {
 			r.addHeader("Referer", referringPages[visitor])
 			r.Note = comingFrom[visitor]

@@ -17,7 +17,7 @@ func init() {
 func downstreamOnLanding(p *Pass) {
 	for i := range p.Policy.Routes {
 		r := &p.Policy.Routes[i]
-		if r.Downstream == nil || servesFiles(r.Match) {
+		if r.Downstream == nil || servesFiles(r.Match) || r.Attribution != nil { // of which CW106 has it
 			continue
 		}
 		landing, landed := landingPath(r)

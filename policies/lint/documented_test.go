@@ -80,6 +80,49 @@ func TestCaddyfileExample(t *testing.T) {
 	noFindings(t, u)
 }
 
+// TestCaddyfileExampleAttribution holds that nothing is found, either, once the
+// attribution that the example shows is put in as it says: but that no route is there for
+// the request that converts, which the policy's default governs.
+func TestCaddyfileExampleAttribution(t *testing.T) {
+	const file = "../../Caddyfile.example"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	block := regexp.MustCompile(`(?m)^\t\t\t# attribution \{\n(\t\t\t# .*\n)+`).FindString(text)
+	instead := regexp.MustCompile(`(?m)^\t\t\t# `).ReplaceAllString(block, "\t\t\t")
+	for _, edit := range [][2]string{
+		{block, instead},
+		{"\t\t\t# cacheward:ignore CW101 -- the page's own script puts them into its form\n\t\t\tparam strip ref source @analytics\n", "\t\t\tparam strip @analytics\n"},
+		{"\t\t\tparam plain ref source\n", ""},
+		{"\t\t\t# cacheward:ignore CW603 -- the page's own script reads who sent the visitor\n\t\t\tdownstream 60s\n", ""},
+	} {
+		if edit[0] == "" || !strings.Contains(text, edit[0]) {
+			t.Fatalf("%s has no %q", file, edit[0])
+		}
+		text = strings.Replace(text, edit[0], edit[1], 1)
+	}
+	p, err := policies.ParseTokens(policyTokens(t, tokens(file, text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &Unit{Name: file, Files: map[string][]byte{file: []byte(text)}, Scopes: []Scope{{Policy: p}}}
+	if u.Scopes[0].Compiled, err = policies.Compile(p, "lint"); err != nil {
+		t.Fatal(err)
+	}
+	if !p.HasAttribution() {
+		t.Fatal("the attribution was not put in")
+	}
+	found := Suppress(u, Run(u, nil), today, true)
+	if got := ruleIDs(found); !slices.Equal(got, []string{"CW107"}) {
+		t.Errorf("found %v", got)
+		for _, f := range found {
+			t.Logf("%v: %s: %s; %s", f.Pos, f.Rule, f.Message, f.Suggestion)
+		}
+	}
+}
+
 // policyTokens are those of the policy in the first cacheward block: all but store and
 // audit, which are the module's own.
 func policyTokens(t *testing.T, all []policies.Token) []policies.Token {

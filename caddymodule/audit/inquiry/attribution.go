@@ -21,8 +21,9 @@ type AttributionOptions struct {
 }
 
 // Attribution is the question that the business asks after an incident: which visitor
-// came with which code, and whose page they were given. Probes are left out: their codes
-// are made up.
+// came with which code, and whose page they were given. Of routes that declare attribution
+// it is who landed with what, whether that was carried, and what the app was told of it.
+// Probes are left out: their codes are made up.
 type Attribution struct {
 	options  AttributionOptions
 	params   map[string]bool
@@ -31,7 +32,13 @@ type Attribution struct {
 	names    *textTable
 	rows     rows[visit]
 	origins  map[text]*origin
-	probes   int // requests with a code that were left out
+	probes   int // requests with a code, and landings, that were left out
+	// others are landings that are not asked for; what the app was told may be of them.
+	others  rows[visit]
+	sources map[text]*visit // landings that the app was told of, by ID
+	// dropped is how many cookies were, by what was wrong with them, of requests that are
+	// neither a landing nor a delivery.
+	dropped map[string]int
 }
 
 // visit is a request with a code, or one without that was served from an object.
@@ -45,7 +52,8 @@ type visit struct {
 	outcome text
 	codes   text // of the URL, as they stand there, after a question mark
 	status  int32
-	served  bool // from an object
+	served  bool   // from an object
+	touch   *touch // nil: the route declares no attribution, or the request has none
 }
 
 // NewAttribution returns the question.
@@ -58,7 +66,9 @@ func NewAttribution(o AttributionOptions) *Attribution {
 }
 
 func newAttribution(o AttributionOptions, params map[string]bool, names *textTable) *Attribution {
-	return &Attribution{options: o, params: params, lives: newLives(o.Room, names), coverage: newCoverage(), names: names}
+	return &Attribution{
+		options: o, params: params, lives: newLives(o.Room, names), coverage: newCoverage(), names: names, dropped: make(map[string]int),
+	}
 }
 
 // Fork returns the same question with nothing read, for another worker.
@@ -79,8 +89,16 @@ func (q *Attribution) Add(e *reading.Entry) {
 	default:
 		return
 	}
-	if !within(e, q.options.Since, q.options.Until, q.options.Keep) {
+	wanted := within(e, q.options.Since, q.options.Until, q.options.Keep)
+	if e.Attribution.Concerns() {
+		q.addTouch(e, wanted)
 		return
+	}
+	if !wanted {
+		return
+	}
+	if a := e.Attribution; a != nil && a.Dropped != "" && !e.Probe {
+		q.dropped[a.Dropped]++
 	}
 	codes := q.codes(e.URL)
 	if e.Probe {
@@ -94,22 +112,27 @@ func (q *Attribution) Add(e *reading.Entry) {
 	if codes != "" {
 		q.coverage.count(e)
 	}
+	q.rows.add(q.row(e, codes))
+}
+
+// row is what is held of a request.
+func (q *Attribution) row(e *reading.Entry, codes string) visit {
 	host := e.Host
 	if host == "" {
 		host = hostOf(e.URL)
 	}
-	q.rows.add(visit{
+	return visit{
 		at: e.Time.UnixNano(), visitor: q.names.keep(e.Visitor), route: q.names.keep(e.Route), host: q.names.keep(host),
 		path: q.names.keep(pathOf(e.URL)), object: q.names.keep(e.Object), outcome: q.names.keep(e.Outcome), codes: q.names.keep(codes),
 		status: narrow(e.Status), served: e.Event == audit.EventServe,
-	})
+	}
 }
 
 // codes are the parameters of a URL that count, as they stand there.
 func (q *Attribution) codes(recorded string) string {
 	var b strings.Builder
 	for name, value := range params(recorded) {
-		if len(q.params) > 0 && !q.params[decoded(name)] || len(q.params) == 0 && strings.HasPrefix(value, digest) {
+		if !q.isCode(decoded(name), value) {
 			continue
 		}
 		if b.Len() == 0 {
@@ -122,13 +145,25 @@ func (q *Attribution) codes(recorded string) string {
 	return b.String()
 }
 
+// isCode says whether a parameter counts: one that was named, or any that is in clear.
+func (q *Attribution) isCode(name, value string) bool {
+	if len(q.params) > 0 {
+		return q.params[name]
+	}
+	return !strings.HasPrefix(value, digest)
+}
+
 // Merge adds what another worker has read, with a question that was forked from this one
 // or that this one was forked from.
 func (q *Attribution) Merge(other *Attribution) {
 	q.lives.merge(&other.lives)
 	q.coverage.merge(&other.coverage)
 	q.rows.merge(&other.rows)
+	q.others.merge(&other.others)
 	q.probes += other.probes
+	for what, n := range other.dropped {
+		q.dropped[what] += n
+	}
 }
 
 func (q *Attribution) compare(v, o *visit) int {
@@ -138,5 +173,5 @@ func (q *Attribution) compare(v, o *visit) int {
 	return cmp.Or(q.names.compare(v.visitor, o.visitor), q.names.compare(v.host, o.host),
 		q.names.compare(v.path, o.path), q.names.compare(v.codes, o.codes), q.names.compare(v.object, o.object),
 		q.names.compare(v.outcome, o.outcome), cmp.Compare(btoi(v.served), btoi(o.served)), cmp.Compare(v.status, o.status),
-		q.names.compare(v.route, o.route))
+		q.names.compare(v.route, o.route), q.compareTouches(v.touch, o.touch))
 }

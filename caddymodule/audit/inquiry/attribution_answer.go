@@ -7,7 +7,8 @@ import (
 	"github.com/cacheward/cacheward/caddymodule/audit/show"
 )
 
-// AttributionAnswer is who came with which code, and whose page they were given.
+// AttributionAnswer is who came with which code, and whose page they were given. The figures
+// up to Unknown are of routes that declare no attribution; Landings are of those that do.
 type AttributionAnswer struct {
 	Schema int `json:"schema"`
 	// Incomplete and Notes are as in [ServedAnswer].
@@ -35,16 +36,24 @@ type AttributionAnswer struct {
 	// Unknown is how many were served an object of which no record tells whose request
 	// caused the fill.
 	Unknown int `json:"unknown_cause"`
+	// Landings sums up what routes with attribution carried and delivered. Nil: no record
+	// tells of any.
+	Landings *LandingSums `json:"landings,omitempty"`
 	// First and Last of the requests.
 	First *time.Time `json:"first,omitempty"`
 	Last  *time.Time `json:"last,omitempty"`
-	// Visits are the requests of either kind, the earliest first.
+	// Visits are the requests of either kind, the landings, and the requests with which the
+	// app was told of one: the earliest first.
 	Visits List[Visit] `json:"visits"`
 
-	fill, filler []string // parameters that any visit's FillCodes and FillerCodes have
+	// The visits of each kind; one that is both a landing and a delivery is in both.
+	requests, landings, deliveries List[Visit]
+	fill, filler                   []string // parameters that any visit's FillCodes and FillerCodes have
+	deliveredParams                []string // and those of DeliveredCodes
 }
 
-// Visit is a request with a code, or one without that was given a page made for one.
+// Visit is a request with a code, or one without that was given a page made for one, or
+// what has an Attribution.
 type Visit struct {
 	Time    time.Time `json:"time"`
 	Visitor string    `json:"visitor,omitempty"`
@@ -69,6 +78,9 @@ type Visit struct {
 	Other bool `json:"others_page,omitempty"`
 	// Contradicted says that the object is stored under another code than the visitor's.
 	Contradicted bool `json:"contradicted,omitempty"`
+	// Attribution is what a landing, or a request with which the app was told of one, had to
+	// do with who sent the visitor.
+	Attribution *VisitAttribution `json:"attribution,omitempty"`
 
 	unknown bool // whose request made the object
 }
@@ -88,6 +100,7 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 	q.lives.sort()
 	rows := q.rows.take()
 	slices.SortFunc(rows, func(a, b visit) int { return q.compare(&a, &b) })
+	q.sources = q.sourcesOf(rows, q.others.take())
 	a := &AttributionAnswer{Schema: AnswerSchema, Params: []string{}, Probes: q.probes}
 	count := newVisitCount(a)
 	q.origins = make(map[text]*origin)
@@ -99,8 +112,9 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 		}
 	}
 	rows = kept
-	count.end()
+	count.end(q.dropped)
 	a.Visits = List[Visit]{len(rows), func(i int) Visit { return q.visit(&rows[i], o) }}
+	a.divide(rows)
 	if len(rows) > 0 {
 		first, last := o.time(rows[0].at), o.time(rows[len(rows)-1].at)
 		a.First, a.Last = &first, &last
@@ -108,6 +122,9 @@ func (q *Attribution) Answer(o AnswerOptions) (*AttributionAnswer, error) {
 	}
 	a.Incomplete = append(q.coverage.incomplete(q.options.Since, q.options.Until, o),
 		unlisted(q.lives.leaksDuring(q.options.Since, q.options.Until, o, func(string) bool { return true }), o)...)
+	if a.Landings != nil && q.coverage.sampled.during(q.options.Since, q.options.Until) {
+		a.Incomplete[0] += "; but landings, and requests with which the app was told of one, are all here"
+	}
 	if count.hidden {
 		a.Notes = append(a.Notes, "values that begin with h: are digests: equal ones are the same code; a policy that calls the parameter plain has later records say which")
 	}
@@ -129,6 +146,11 @@ func (q *Attribution) visit(r *visit, o AnswerOptions) Visit {
 	}
 	if r.served {
 		v.compare(q.originOf(r.object), v.Outcome == outcomeFill)
+	}
+	if r.touch != nil {
+		v.Attribution = q.attribution(r, o)
+		// The codes were taken off before anybody could make a page of them.
+		v.Other, v.unknown = false, false
 	}
 	return v
 }

@@ -11,17 +11,23 @@ type visitCount struct {
 	codes            *textTable
 	hidden           bool // some values are digests
 	requests         int
+	landings         landingCount
 }
 
 func newVisitCount(a *AttributionAnswer) *visitCount {
 	return &visitCount{
 		a: a, params: make(map[string]bool), inFill: make(map[string]bool), inFiller: make(map[string]bool),
 		visitors: make(map[text]struct{}), seen: make(map[text]struct{}), codes: newTextTable(),
+		landings: newLandingCount(),
 	}
 }
 
 // add counts a visit, and says whether it is one that is listed.
 func (c *visitCount) add(r *visit, v *Visit) bool {
+	if r.touch != nil {
+		c.touch(r, v)
+		return true
+	}
 	if r.served {
 		switch {
 		case len(v.Codes) > 0:
@@ -39,28 +45,39 @@ func (c *visitCount) add(r *visit, v *Visit) bool {
 	if r.visitor != 0 {
 		c.visitors[r.visitor] = struct{}{}
 	}
+	c.columns(v)
+	if _, known := c.seen[r.codes]; known {
+		return true
+	}
+	c.seen[r.codes] = struct{}{}
+	c.distinct(c.codes, v.Codes)
+	return true
+}
+
+// columns takes note of the parameters that a visit's object was made with.
+func (c *visitCount) columns(v *Visit) {
 	for name := range v.FillCodes {
 		c.inFill[name] = true
 	}
 	for name := range v.FillerCodes {
 		c.inFiller[name] = true
 	}
-	if _, known := c.seen[r.codes]; known {
-		return true
-	}
-	c.seen[r.codes] = struct{}{}
-	for name, values := range v.Codes {
+}
+
+// distinct takes note of codes.
+func (c *visitCount) distinct(table *textTable, codes Codes) {
+	for name, values := range codes {
 		c.params[name] = true
 		for _, value := range values {
-			c.codes.keep(name + "=" + value)
+			table.keep(name + "=" + value)
 			c.hidden = c.hidden || strings.HasPrefix(value, digest)
 		}
 	}
-	return true
 }
 
 // end puts the sums into the answer.
-func (c *visitCount) end() {
+func (c *visitCount) end(dropped map[string]int) {
+	c.endLandings(dropped)
 	c.a.Requests = c.requests - c.a.Uncoded
 	c.a.Params = append(c.a.Params, sortedKeys(c.params)...)
 	c.a.Codes, c.a.Visitors = c.codes.count(), len(c.visitors)

@@ -17,7 +17,14 @@
 // records was written (serves_pct), each counts for those that were not, and what is
 // counted with them is marked as an estimate, too: a ~ in texts.
 //
-// Probes, which the edge sends to watch its pages from outside, are among the requests and
-// serves that are counted, and members named probes say how many of these they are. They
-// are in no count of visitors, and no codes are read from them.
+// Records with an attribution are all written, whatever that share is: what is told of landings
+// and of what the app was told is never an estimate.
+//
+// Probes, which the edge sends to watch its pages from outside, are in no count of requests
+// or visitors, no advice is about them, and no codes are read from them; members named
+// probes_left_out say how many they are. Where it is told what single requests were given
+// (who was served an object, what was decided on a page) they are listed, and marked; the
+// serves of objects have them in it, and members named probes say how many of these they
+// are. Records of fills do not say who caused them, so answers that were stored or refused
+// count whoever asked.
 package inquiry

@@ -8,7 +8,8 @@ import (
 )
 
 // MaxRows is how many rows the questions about single requests hold at most: about 1.3 GB of
-// memory where every visitor and every URL is another.
+// memory where every visitor and every URL is another, and about half as much again where all
+// are landings, each with an ID.
 const MaxRows = 5_000_000
 
 // objectRows is how many rows an object counts for: it takes so much more room than one.

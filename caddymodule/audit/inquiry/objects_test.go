@@ -170,6 +170,10 @@ func drawEntry(t *rapid.T) *reading.Entry {
 	switch e.Event {
 	case audit.EventLeak, audit.EventClear:
 		drawLeak(t, e)
+	case audit.EventServe, audit.EventBypass, audit.EventDeny:
+		if rapid.IntRange(0, 2).Draw(t, "attributed") == 0 {
+			e.Attribution = drawAttribution(t)
+		}
 	case audit.EventPurge, audit.EventTrip, audit.EventReset:
 		e.Scope = rapid.SampledFrom([]string{"", "everything", "route landing", "key " + pageKey, "url /lp", "tag a", "prefix shop.example/"}).Draw(t, "scope")
 	}

@@ -98,7 +98,9 @@ func TestAttributionLeavesProbesOut(t *testing.T) {
 	}
 }
 
-func TestSummaryCountsProbes(t *testing.T) {
+// askedByProbes is probedPage with what only probes send: a parameter and a cookie of theirs.
+// Of the serves, one in ten is on record.
+func askedByProbes() []reading.Entry {
 	var entries []reading.Entry
 	for _, e := range probedPage(objectAt(three, 1)) {
 		if e.Event == audit.EventServe {
@@ -106,24 +108,98 @@ func TestSummaryCountsProbes(t *testing.T) {
 		}
 		entries = append(entries, *e)
 	}
-	a := askAll(NewSummary(), entries).Answer()
-	if a.Total.Requests != 42 || a.Total.Probes != 21 || a.Routes[0].Probes != 21 {
-		t.Errorf("%+v", a.Total)
+	at := after(7 * time.Second)
+	return append(entries,
+		*byProbe(&reading.Entry{Time: at, Event: audit.EventBypass, Outcome: "bypass", Route: "landing", Key: "00000000000000aa", Visitor: "bbbb-2",
+			Reasons: []string{"param-bypass"}, Detail: "param cacheward_probe", URL: lpURL + "?cacheward_probe=cwX"}),
+		*byProbe(&reading.Entry{Time: at, Event: audit.EventDeny, Outcome: "deny", Route: "landing", Visitor: "bbbb-3", Status: 400,
+			Reasons: []string{"cookie-bypass"}, Detail: "cookie cacheward_probe", URL: lpURL}),
+		*byProbe(&reading.Entry{Time: at, Event: audit.EventBypass, Outcome: "fill", Route: "landing", Visitor: "bbbb-4", URL: lpURL}),
+		*byProbe(&reading.Entry{Time: at, Event: audit.EventBypass, Outcome: "observe", Would: "hit", Route: "landing", Visitor: "bbbb-5", URL: lpURL}),
+	)
+}
+
+// saysOf checks what the text of an answer has in it, and what it has not.
+func saysOf(t *testing.T, write func(io.Writer, TextOptions) error, wants []string, lacks ...string) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := write(&text, TextOptions{}); err != nil {
+		t.Fatal(err)
 	}
-	bypasses := askAll(NewBypasses(), entries).Answer()
-	if g := bypasses.Groups[0]; g.Count != 2 || g.Probes != 1 {
-		t.Errorf("%+v", g)
-	}
-	why := askAll(newWhyOf(t, "/lp", 0), entries).Answer()
-	for want, write := range map[string]func(io.Writer, TextOptions) error{
-		"of them probes, no visitors": a.Text, "1 of them: the edge's own": bypasses.Text, "asked for ?ref=cwX, by a probe": why.Text,
-	} {
-		var text bytes.Buffer
-		if err := write(&text, TextOptions{}); err != nil {
-			t.Fatal(err)
-		}
+	for _, want := range wants {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}
+	}
+	for _, not := range lacks {
+		if strings.Contains(text.String(), not) {
+			t.Errorf("%q is in\n%s", not, &text)
+		}
+	}
+}
+
+// TestRequestsOfProbesAreLeftOut: of every count of requests, so that figures and advice are
+// about visitors. How many there were is said.
+func TestRequestsOfProbesAreLeftOut(t *testing.T) {
+	entries := askedByProbes()
+	a := askAll(NewSummary(), entries).Answer()
+	r := a.Routes[0]
+	if r.Requests != 21 || r.Probes != 25 || r.Served != 20 || r.WouldBe != nil || len(r.Passed) != 1 || r.Passed[0] != (Count{"param-bypass", 1}) {
+		t.Errorf("%+v", r)
+	}
+	if a.Total.Requests != 21 || a.Total.Probes != 25 || len(a.Keys) != 1 || a.Keys[0].Requests != 20 || r.Origin != 2 {
+		t.Errorf("%+v, keys %+v", a.Total, a.Keys)
+	}
+	saysOf(t, a.Text, []string{"~25 requests of probes left out"}, "cacheward_probe")
+
+	bypasses := askAll(NewBypasses(), entries).Answer()
+	if g := bypasses.Groups; bypasses.Total != 1 || bypasses.Probes != 5 || bypasses.Silent != 0 || len(g) != 1 || g[0].Count != 1 || len(g[0].Places) != 1 {
+		t.Errorf("%+v", bypasses)
+	}
+	saysOf(t, bypasses.Text, []string{"5 requests of probes left out"}, "cacheward_probe", "cwX")
+
+	timeline := askAll(newTimeline(t, time.Minute), entries).Answer()
+	if timeline.Probes != 25 || len(timeline.Rows) != 3 || timeline.Rows[0].Total != 20 || timeline.Rows[1].Total != 1 {
+		t.Errorf("%+v", timeline)
+	}
+	saysOf(t, timeline.Text, []string{"~25 requests of probes left out"})
+}
+
+// TestProbesAlone: where nobody else asked, that is said, and it is not nothing.
+func TestProbesAlone(t *testing.T) {
+	var entries []reading.Entry
+	for _, e := range askedByProbes() {
+		if e.Probe {
+			e.ServesPct = 0
+			entries = append(entries, e)
+		}
+	}
+	const left = "7 requests of probes left out"
+	saysOf(t, askAll(NewSummary(), entries).Answer().Text, []string{"No requests", left})
+	saysOf(t, askAll(NewBypasses(), entries).Answer().Text, []string{"Nothing kept a request from the cache.", "5 requests of probes left out"})
+	saysOf(t, askAll(newTimeline(t, time.Minute), entries).Answer().Text, []string{left})
+}
+
+// TestWhyMarksProbes: what was decided on them is told, without advice to let them through.
+func TestWhyMarksProbes(t *testing.T) {
+	a := askAll(newWhyOf(t, "/lp", 0), askedByProbes()).Answer()
+	probes, advised := 0, 0
+	for _, d := range a.Decisions {
+		probes += btoi(d.Probe)
+		advised += btoi(d.Change != "")
+		if d.Probe && d.Change != "" {
+			t.Errorf("advice for a probe: %+v", d)
+		}
+	}
+	if a.Found != 11 || a.Probes != 7 || probes != 7 || advised != 1 {
+		t.Errorf("%+v", a)
+	}
+	saysOf(t, a.Text, []string{"11 decisions, 7 of them on probes", "asked for ?ref=cwX, by a probe"}, "`param key cacheward_probe`")
+	// A probe in between does not make the same advice new.
+	repeated := []reading.Entry{*probedPage("")[6], *probedPage("")[5], *probedPage("")[6]}
+	repeated[2].Time = after(4 * time.Second)
+	var text bytes.Buffer
+	if err := askAll(newWhyOf(t, "/lp", 0), repeated).Answer().Text(&text, TextOptions{}); err != nil || strings.Count(text.String(), "to change") != 1 {
+		t.Errorf("%v\n%s", err, &text)
 	}
 }

@@ -15,6 +15,7 @@ type Reasons struct {
 	window window
 	total  int64
 	silent int64 // requests that went to the app, and nothing spoke against sharing
+	probes int64 // records of probes, which are left out
 	groups map[group]*groupFigures
 	places table[placed]
 }
@@ -41,7 +42,6 @@ type groupFigures struct {
 	// also counts the other reasons of the same records.
 	also     words
 	withdrew int64
-	probes   int64 // in weights
 }
 
 // placed is a place in a group.
@@ -100,11 +100,17 @@ func (r *Reasons) Fork() *Reasons { return newReasons(r.ask) }
 
 // Add takes note of a record.
 func (r *Reasons) Add(e *reading.Entry) {
+	if !r.ask.about(e) {
+		return
+	}
+	if e.Probe {
+		r.probes++ // what only probes send, no policy needs a line for
+		return
+	}
 	g := group{route: e.Route}
 	var also []string
-	switch {
-	case r.ask == askRefusals && (e.Event == audit.EventRefuse || e.Event == audit.EventDiverge),
-		r.ask == askBypasses && (e.Event == audit.EventBypass || e.Event == audit.EventDeny):
+	switch r.ask {
+	case askRefusals, askBypasses:
 		g.observed = e.Outcome == "observe"
 		if len(e.Reasons) > 0 {
 			g.code, also = e.Reasons[0], e.Reasons[1:]
@@ -112,14 +118,23 @@ func (r *Reasons) Add(e *reading.Entry) {
 			r.silent++
 			return
 		}
-	case r.ask == askDivergences && (e.Event == audit.EventDiverge || e.Event == audit.EventWithdraw && e.Divergence != nil):
+	case askDivergences:
 		if e.Divergence != nil {
 			g.code = e.Divergence.Class
 		}
-	default:
-		return
 	}
 	r.count(g, also, e)
+}
+
+// about says whether the question is about a record.
+func (a asked) about(e *reading.Entry) bool {
+	switch a {
+	case askRefusals:
+		return e.Event == audit.EventRefuse || e.Event == audit.EventDiverge
+	case askBypasses:
+		return e.Event == audit.EventBypass || e.Event == audit.EventDeny
+	}
+	return e.Event == audit.EventDiverge || e.Event == audit.EventWithdraw && e.Divergence != nil
 }
 
 func (r *Reasons) count(g group, also []string, e *reading.Entry) {
@@ -134,9 +149,6 @@ func (r *Reasons) count(g group, also []string, e *reading.Entry) {
 	f := r.group(g)
 	f.add(e, n, 0)
 	f.withdrew += withdrew
-	if e.Probe {
-		f.probes += n
-	}
 	for _, reason := range also {
 		f.also.add(reason, n)
 	}
@@ -160,12 +172,12 @@ func (r *Reasons) Merge(other *Reasons) {
 	r.window.merge(other.window)
 	r.total += other.total
 	r.silent += other.silent
+	r.probes += other.probes
 	for g, o := range other.groups {
 		f := r.group(g)
 		f.tally.merge(&o.tally)
 		f.also.merge(o.also)
 		f.withdrew += o.withdrew
-		f.probes += o.probes
 	}
 	r.places.merge(&other.places)
 }

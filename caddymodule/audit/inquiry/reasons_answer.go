@@ -21,6 +21,8 @@ type ReasonsAnswer struct {
 	// Silent are requests that went to the app although nothing spoke against sharing:
 	// they caused a fill, or their route only observes. Only for bypasses.
 	Silent int64 `json:"without_reason,omitempty"`
+	// Probes is how many records were left out, for they are of probes and no visitors.
+	Probes int64 `json:"probes_left_out,omitempty"`
 	// Groups, the most frequent first.
 	Groups []ReasonGroup `json:"groups"`
 	// PlacesEstimated: there were so many places that some were given up; the count of
@@ -35,8 +37,6 @@ type ReasonGroup struct {
 	// Code is that of the reason, or the class of the divergences.
 	Code  string `json:"code"`
 	Count int64  `json:"count"`
-	// Probes is how many of these were requests of probes, which may send what no visitor does.
-	Probes int64 `json:"probes,omitempty"`
 	// Observed: the route only observes, so this would have been the reason.
 	Observed bool      `json:"observed,omitempty"`
 	First    time.Time `json:"first,omitzero"`
@@ -71,7 +71,7 @@ func (r *Reasons) Answer() *ReasonsAnswer {
 	a := &ReasonsAnswer{
 		Schema:   AnswerSchema,
 		Question: [...]string{askRefusals: "refusals", askBypasses: "bypasses", askDivergences: "divergences"}[r.ask],
-		Total:    whole(r.total), Silent: r.silent, Groups: []ReasonGroup{},
+		Total:    whole(r.total), Silent: r.silent, Probes: r.probes, Groups: []ReasonGroup{},
 		PlacesEstimated: r.places.estimated(), PlacesLow: whole(r.places.low),
 	}
 	a.From, a.To = r.window.times()
@@ -96,7 +96,7 @@ func (r *Reasons) Answer() *ReasonsAnswer {
 func (g group) answer(f *groupFigures, places []PlaceCount, ask asked) ReasonGroup {
 	out := ReasonGroup{
 		Route: g.route, Code: g.code, Count: whole(f.n), Observed: g.observed, Example: f.url,
-		Also: f.also.counts(), Withdrawn: f.withdrew, Probes: whole(f.probes), Places: places,
+		Also: f.also.counts(), Withdrawn: f.withdrew, Places: places,
 	}
 	if f.first <= f.last {
 		out.First, out.Last = time.Unix(0, f.first).UTC(), time.Unix(0, f.last).UTC()

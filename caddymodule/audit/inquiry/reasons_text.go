@@ -22,6 +22,7 @@ func (a *ReasonsAnswer) Text(w io.Writer, o TextOptions) error {
 	if len(a.Groups) == 0 {
 		p.say(show.Plain, "", nothing)
 		a.silent(p)
+		p.probesLeftOut(a.Probes, false)
 		return p.err
 	}
 	shown := p.limited(len(a.Groups))
@@ -31,6 +32,7 @@ func (a *ReasonsAnswer) Text(w io.Writer, o TextOptions) error {
 		a.Groups[i].text(p)
 	}
 	a.silent(p)
+	p.probesLeftOut(a.Probes, false)
 	if a.PlacesEstimated {
 		p.line("")
 		p.say(show.Dim, "", fmt.Sprintf("There are more than %s different places: their counts are estimates, each may be too low by up to %s.",
@@ -94,9 +96,6 @@ func (g *ReasonGroup) text(p *page) {
 		p.o.Style.Paint(show.Dim, "× "+show.Count(g.Count)))
 	if g.Observed {
 		p.labelled("would be", show.Plain, "The route only observes: these requests were answered by the app in any case.")
-	}
-	if g.Probes > 0 {
-		p.labelled("probes", show.Plain, show.Count(g.Probes)+" of them: the edge's own, which may send what no visitor does.")
 	}
 	if g.Withdrawn > 0 {
 		p.labelled("withdrawn", show.Bad, counted(int(g.Withdrawn), "page was", "pages were")+

@@ -11,7 +11,7 @@ import (
 
 // AnswerSchema is the version of the answers' JSON format. It changes when a member
 // changes its meaning or goes, not when one is added.
-const AnswerSchema = 1
+const AnswerSchema = 2
 
 // AnswerOptions are what an answer takes from outside of the records.
 type AnswerOptions struct {

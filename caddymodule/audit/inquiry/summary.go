@@ -41,7 +41,7 @@ type routeFigures struct {
 	name     string
 	sampled  bool
 	outcomes words // of requests
-	probes   int64 // requests that were probes
+	probes   int64 // requests of probes, which are in no other figure
 	served   int64 // from an object of an earlier request
 	asked    int64 // went to the app untouched
 	fills    words // what became of fills, by event
@@ -121,10 +121,11 @@ func (s *Summary) request(e *reading.Entry) {
 	if weight != one {
 		f.sampled, s.sampled = true, true
 	}
-	f.outcomes.add(e.Outcome, weight)
 	if e.Probe {
 		f.probes += weight
+		return
 	}
+	f.outcomes.add(e.Outcome, weight)
 	served := int64(0)
 	if fromObject(e) {
 		served = weight

@@ -42,10 +42,11 @@ type SummaryAnswer struct {
 // RouteSummary are the figures of a route.
 type RouteSummary struct {
 	Route string `json:"route"`
-	// Requests that were answered, by whoever, and how many of them were probes, which no
-	// visitor sent.
+	// Requests that were answered, by whoever.
 	Requests int64 `json:"requests"`
-	Probes   int64 `json:"probes,omitempty"`
+	// Probes is how many requests were left out, for they were probes and no visitors'. They
+	// are in no other figure; fills are, whoever caused them.
+	Probes int64 `json:"probes_left_out,omitempty"`
 	// Estimated: not every request that was served from an object has a record; those
 	// there are stand for the others.
 	Estimated bool `json:"estimated,omitempty"`

@@ -95,3 +95,16 @@ func floats(values []int64) []float64 {
 	}
 	return out
 }
+
+// probesLeftOut says how many requests of probes are in no figure.
+func (p *page) probesLeftOut(n int64, about bool) {
+	if n == 0 {
+		return
+	}
+	noun := " requests"
+	if n == 1 {
+		noun = " request"
+	}
+	p.line("")
+	p.say(show.Dim, "", show.Estimate(n, about)+noun+" of probes left out: these are no visitors. cacheward audit why shows them.")
+}

@@ -57,9 +57,6 @@ func (a *SummaryAnswer) totals(p *page) {
 	requests, served := squeeze(r.RequestsOver, step), squeeze(r.ServedOver, step)
 	t.Row(show.Text("requests"), show.Text(show.Estimate(r.Requests, about)), show.Text(""),
 		show.Colored(show.Info, show.Sparkline(floats(requests))))
-	if r.Probes > 0 {
-		t.Row(show.Text("of them probes, no visitors"), show.Text(show.Estimate(r.Probes, about)))
-	}
 	t.Row(show.Text("answered from the cache"), show.Text(show.Estimate(r.Served, about)),
 		show.Colored(shareColor(r.HitShare), show.Percent(r.Served, r.Requests)),
 		show.Colored(show.Good, show.SparklineTo(shares(served, requests), 1)))
@@ -304,6 +301,7 @@ func (a *SummaryAnswer) keys(p *page) {
 
 func (a *SummaryAnswer) footnotes(p *page) {
 	if a.Total.Requests == 0 {
+		p.probesLeftOut(a.Total.Probes, a.Total.Estimated)
 		return
 	}
 	p.line("")
@@ -313,4 +311,5 @@ func (a *SummaryAnswer) footnotes(p *page) {
 	if a.Total.Estimated {
 		p.say(show.Dim, "", "~: an estimate, for only a share of the requests that were answered from the cache is on record.")
 	}
+	p.probesLeftOut(a.Total.Probes, a.Total.Estimated)
 }

@@ -13,12 +13,13 @@ import (
 )
 
 // Timeline is the question how many decisions of each kind there were in the course of
-// time. It needs the entries' time, event, outcome, serves_pct and records.
+// time. It needs the entries' time, event, outcome, serves_pct, records and attribution.
 type Timeline struct {
 	bucket time.Duration
 	series series
 	// skipped are records without a time that could be placed.
 	skipped int64
+	probes  int64 // requests of probes, which are left out, in weights
 	sampled bool
 	// unserved: for a while at least, no serves are written.
 	unserved bool
@@ -58,6 +59,21 @@ var timelineRows = []struct {
 	{audit.EventFault, "", "faults"},
 }
 
+// attributionRows are what routes with attribution did, in the rows behind timelineRows.
+var attributionRows = []struct {
+	name, words string
+	of          func(*reading.Attribution) bool
+}{
+	{"landings", "landings", (*reading.Attribution).IsLanding},
+	{"carried", "landings carried", func(a *reading.Attribution) bool { return a.Carried != "" }},
+	{"delivered", "conversions the app was told of", (*reading.Attribution).IsDelivered},
+	{"dropped", "attribution cookies not believed", func(a *reading.Attribution) bool { return a.Dropped != "" }},
+	{"beacons_lost", "beacons lost", func(a *reading.Attribution) bool { return a.BeaconLost }},
+}
+
+// allRows is how many rows there are.
+var allRows = len(timelineRows) + len(attributionRows)
+
 // MaxBuckets is how many buckets of a given length there are at most. Where the records
 // reach over more, the buckets are twice as long, or four times, and so on.
 const MaxBuckets = 4096
@@ -68,14 +84,14 @@ func NewTimeline(bucket time.Duration) (*Timeline, error) {
 	if bucket < 0 || bucket%time.Second != 0 {
 		return nil, fmt.Errorf("buckets of %s; whole seconds were expected, such as 30s, 5m or 1h", bucket)
 	}
-	t := &Timeline{bucket: bucket, series: newRoundSeries(len(timelineRows))}
+	t := &Timeline{bucket: bucket, series: newRoundSeries(allRows)}
 	if seconds := int64(bucket / time.Second); seconds > 0 {
 		t.series = newSeries(func(level int) int64 {
 			if level >= 62 || seconds > math.MaxInt64>>level {
 				return math.MaxInt64
 			}
 			return seconds << level
-		}, MaxBuckets, len(timelineRows))
+		}, MaxBuckets, allRows)
 	}
 	return t, nil
 }
@@ -93,19 +109,31 @@ func (t *Timeline) Add(e *reading.Entry) {
 	if row < 0 {
 		return
 	}
+	weight := weightOf(e)
+	if weight != one {
+		t.sampled = true
+	}
+	if e.Probe && timelineRows[row].event == "" {
+		t.probes += weight
+		return
+	}
 	figures := t.series.at(e.Time)
 	if figures == nil {
 		t.skipped++
 		return
 	}
-	weight := weightOf(e)
-	if weight != one {
-		t.sampled = true
-	}
 	if e.Event == audit.EventDrop {
 		weight *= max(1, min(e.Records, math.MaxInt32))
 	}
 	figures[row] += weight
+	if e.Attribution == nil {
+		return
+	}
+	for i, r := range attributionRows {
+		if r.of(e.Attribution) {
+			figures[len(timelineRows)+i] += one // these records stand for no others
+		}
+	}
 }
 
 // timelineRow is where a record counts, or -1.
@@ -130,6 +158,7 @@ func timelineRow(e *reading.Entry) int {
 func (t *Timeline) Merge(other *Timeline) {
 	t.series.merge(&other.series)
 	t.skipped += other.skipped
+	t.probes += other.probes
 	t.sampled = t.sampled || other.sampled
 	t.unserved = t.unserved || other.unserved
 }
@@ -150,13 +179,16 @@ type TimelineAnswer struct {
 	Unserved bool `json:"serves_not_written,omitempty"`
 	// Untimed is how many records have no time that could be read.
 	Untimed int64 `json:"untimed_records,omitempty"`
-	// Rows are those with anything in them: first how requests ended, then events.
+	// Probes is how many requests were left out, for they were probes and no visitors'.
+	Probes int64 `json:"probes_left_out,omitempty"`
+	// Rows are those with anything in them: first how requests ended, then events, then what
+	// of these requests had to do with who sent the visitor.
 	Rows []TimelineRow `json:"rows"`
 }
 
 // TimelineRow is one kind of decision in the course of time.
 type TimelineRow struct {
-	// Kind is outcome (of a request) or event.
+	// Kind is outcome (of a request), event, or attribution.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	// Words say what it is.
@@ -171,27 +203,35 @@ func (t *Timeline) Answer() *TimelineAnswer {
 	a := &TimelineAnswer{
 		Schema: AnswerSchema,
 		Bucket: length.Seconds(), Buckets: buckets, Longer: t.bucket > 0 && length > t.bucket,
-		Estimated: t.sampled, Unserved: t.unserved, Untimed: t.skipped, Rows: []TimelineRow{},
+		Estimated: t.sampled, Unserved: t.unserved, Untimed: t.skipped, Probes: whole(t.probes), Rows: []TimelineRow{},
 	}
 	if buckets > 0 {
 		a.Start = start.UTC()
 	}
 	for i, r := range timelineRows {
-		counts := t.series.figures(i)
-		total := int64(0)
-		for _, n := range counts {
-			total += n
-		}
-		if total == 0 {
-			continue
-		}
-		row := TimelineRow{Kind: "outcome", Name: cmp.Or(r.outcome, "other"), Words: r.words, Total: whole(total), Counts: wholes(counts)}
+		row := TimelineRow{Kind: "outcome", Name: cmp.Or(r.outcome, "other"), Words: r.words}
 		if r.event != "" {
 			row.Kind, row.Name = "event", string(r.event)
 		}
-		a.Rows = append(a.Rows, row)
+		a.add(row, t.series.figures(i))
+	}
+	for i, r := range attributionRows {
+		a.add(TimelineRow{Kind: "attribution", Name: r.name, Words: r.words}, t.series.figures(len(timelineRows)+i))
 	}
 	return a
+}
+
+// add adds a row, if there is anything in it.
+func (a *TimelineAnswer) add(row TimelineRow, counts []int64) {
+	total := int64(0)
+	for _, n := range counts {
+		total += n
+	}
+	if total == 0 {
+		return
+	}
+	row.Total, row.Counts = whole(total), wholes(counts)
+	a.Rows = append(a.Rows, row)
 }
 
 // peak is the largest count of a row.

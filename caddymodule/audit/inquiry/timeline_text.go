@@ -16,6 +16,7 @@ func (a *TimelineAnswer) Text(w io.Writer, o TextOptions) error {
 	if a.Buckets == 0 {
 		p.title("Timeline")
 		p.say(show.Plain, "", "There is nothing to show.")
+		p.probesLeftOut(a.Probes, a.Estimated)
 		return p.err
 	}
 	length := time.Duration(a.Bucket) * time.Second
@@ -38,6 +39,7 @@ func (a *TimelineAnswer) Text(w io.Writer, o TextOptions) error {
 	if a.Untimed > 0 {
 		p.say(show.Dim, "", counted(int(a.Untimed), "record has", "records have")+" no time and are not shown.")
 	}
+	p.probesLeftOut(a.Probes, a.Estimated)
 	return p.err
 }
 
@@ -94,8 +96,8 @@ func (a *TimelineAnswer) CSV(w io.Writer) error {
 	head := []string{"time"}
 	for i := range a.Rows {
 		name := a.Rows[i].Name
-		if a.Rows[i].Kind == "event" {
-			name = "event_" + name
+		if kind := a.Rows[i].Kind; kind != "outcome" {
+			name = kind + "_" + name
 		}
 		head = append(head, name)
 	}

@@ -28,7 +28,8 @@ type Why struct {
 	routes    map[string]bool // of what was found
 	keys      map[string]bool
 	found     int64
-	digests   bool // some value could not be compared
+	probes    int64 // of what was found
+	digests   bool  // some value could not be compared
 }
 
 // maxNamed is how many routes and keys of what was found are remembered.
@@ -87,6 +88,7 @@ func (q *Why) Add(e *reading.Entry) {
 		return
 	}
 	q.found++
+	q.probes += int64(btoi(e.Probe))
 	q.digests = q.digests || len(q.wanted.params) > 0 && strings.Contains(e.URL, "="+digest)
 	remember(q.routes, e.Route)
 	remember(q.keys, e.Key)
@@ -122,6 +124,7 @@ func (q *Why) probed(e *reading.Entry) bool {
 // Merge adds what another worker has read.
 func (q *Why) Merge(other *Why) {
 	q.found += other.found
+	q.probes += other.probes
 	q.digests = q.digests || other.digests
 	for route := range other.routes {
 		remember(q.routes, route)
@@ -164,6 +167,8 @@ type Decision struct {
 	Words string `json:"words"`
 	// Reasons are the codes.
 	Reasons string `json:"reasons,omitempty"`
+	// Change is what to do about it; there is none for a probe, which may send what no
+	// visitor does.
 	Change  string `json:"change,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Object  string `json:"object,omitempty"`
@@ -210,8 +215,10 @@ func (l *latestDecisions) sort() {
 type WhyAnswer struct {
 	Schema int    `json:"schema"`
 	URL    string `json:"url"`
-	// Found is how many decisions on the URL there are.
-	Found int64 `json:"found"`
+	// Found is how many decisions on the URL there are, Probes how many of these on requests
+	// of probes and no visitors.
+	Found  int64 `json:"found"`
+	Probes int64 `json:"probes,omitempty"`
 	// Decisions are the latest, the newest first, with the trips, resets and purges
 	// between them that may have concerned the URL, and all leaks of the page.
 	Decisions []Decision `json:"decisions"`
@@ -222,7 +229,7 @@ type WhyAnswer struct {
 // Answer ends the question.
 func (q *Why) Answer() *WhyAnswer {
 	q.decisions.sort()
-	a := &WhyAnswer{Schema: AnswerSchema, URL: q.text, Found: q.found, Decisions: slices.Clone(q.decisions.list)}
+	a := &WhyAnswer{Schema: AnswerSchema, URL: q.text, Found: q.found, Probes: q.probes, Decisions: slices.Clone(q.decisions.list)}
 	if a.Decisions == nil {
 		a.Decisions = []Decision{}
 	}

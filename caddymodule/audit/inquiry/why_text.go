@@ -14,7 +14,11 @@ import (
 // Text writes the answer for people: one paragraph for each decision, the newest first.
 func (a *WhyAnswer) Text(w io.Writer, o TextOptions) error {
 	p := &page{w: w, o: o}
-	p.title("Decisions on "+a.URL, counted(int(a.Found), "decision", "decisions"))
+	found := counted(int(a.Found), "decision", "decisions")
+	if a.Probes > 0 {
+		found += ", " + show.Count(a.Probes) + " of them on probes"
+	}
+	p.title("Decisions on "+a.URL, found)
 	if a.Found == 0 {
 		p.say(show.Plain, "", "No record is about it. cacheward explain says what would be decided.")
 		return p.err
@@ -35,7 +39,9 @@ func (a *WhyAnswer) Text(w io.Writer, o TextOptions) error {
 		if d.Change != "" && d.Change != change {
 			p.beside("to change: "+d.Change, show.Strong)
 		}
-		change = d.Change
+		if !d.Probe {
+			change = d.Change
+		}
 	}
 	if more := a.Found - int64(len(a.Decisions)); more > 0 {
 		p.line("")
@@ -110,14 +116,14 @@ func (d *Decision) color() show.Color {
 // CSV writes one line for each decision, the newest first.
 func (a *WhyAnswer) CSV(w io.Writer) error {
 	c := show.NewCSV(w)
-	err := c.Row("time", "event", "outcome", "route", "reasons", "words", "change", "url", "status", "visitor", "object", "key")
+	err := c.Row("time", "event", "outcome", "route", "reasons", "words", "change", "url", "status", "visitor", "object", "key", "probe")
 	for i := range a.Decisions {
 		if err != nil {
 			return err
 		}
 		d := &a.Decisions[i]
 		err = c.Row(csvTime(d.Time), d.Event, d.Outcome, d.Route, d.Reasons, d.Words, d.Change, d.URL, strconv.Itoa(d.Status), d.Visitor,
-			d.Object, d.Key)
+			d.Object, d.Key, yes(d.Probe))
 	}
 	if err != nil {
 		return err

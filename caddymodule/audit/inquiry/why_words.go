@@ -26,6 +26,10 @@ func decisionOf(e *reading.Entry) Decision {
 	case audit.EventTrip, audit.EventReset, audit.EventPurge:
 		d.Reasons = strings.Clone(e.Scope)
 		return d
+	case audit.EventServe, audit.EventBypass, audit.EventDeny:
+		if e.Probe {
+			return d
+		}
 	case audit.EventLeak:
 		d.Change = leakAdvice
 	case audit.EventDiverge:
@@ -49,9 +53,9 @@ const leakAdvice = "purge the caches in front; see to it that they heed Cache-Co
 func Words(e *reading.Entry) string {
 	switch e.Event {
 	case audit.EventServe:
-		return servedWords(e)
+		return servedWords(e) + attributionWords(e)
 	case audit.EventBypass, audit.EventDeny:
-		return requestWords(e)
+		return requestWords(e) + attributionWords(e)
 	case audit.EventTrip:
 		return "caching of " + orWord(e.Scope, "everything") + " was stopped" + byAndWhy(e)
 	case audit.EventReset:

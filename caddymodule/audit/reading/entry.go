@@ -56,6 +56,9 @@ type Entry struct {
 	// Evidence is what a probe was given that belongs to another: event leak.
 	Evidence *Evidence `json:"evidence"`
 
+	// Attribution is what the request had to do with who sent its visitor; nil: nothing.
+	Attribution *Attribution `json:"attribution"`
+
 	// Who did what, why, and to what extent: purge, trip, reset, leak and clear.
 	By      string `json:"by"`
 	Why     string `json:"why"`

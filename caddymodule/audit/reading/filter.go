@@ -25,8 +25,9 @@ type Filter struct {
 //	event == "refuse" && status >= 500 && "set-cookie" in reasons
 //
 // A field that a record leaves out has its zero value. ts is the time, a timestamp;
-// from and until are too. What is in divergence is written divergence.class, what is in
-// evidence evidence.kind, and findings is a list of maps.
+// from, until and attribution.landed are too. What is in divergence is written divergence.class, what is in
+// evidence evidence.kind, what is in attribution attribution.carried, and findings is a
+// list of maps.
 // The empty expression lets all through. A record of which the expression makes no
 // sense, such as reasons[0] of none, is not let through. Errors are one line and name
 // the column.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,14 +189,14 @@ func TestFieldsAreTheSchemas(t *testing.T) {
 		t.Fatalf("%d fields in SCHEMA.md", len(rows))
 	}
 	for _, row := range rows {
-		if _, ok := byName[row[1]]; !ok && row[1] != "divergence" && row[1] != "evidence" {
+		if _, ok := byName[row[1]]; !ok && !slices.Contains([]string{"divergence", "evidence", "attribution"}, row[1]) {
 			t.Errorf("no expression can speak of %s", row[1])
 		}
 	}
 }
 
 func FuzzCompileFilter(f *testing.F) {
-	for _, s := range []string{`event == "refuse" && status >= 500`, `"a" in reasons`, `url.contains("/lp")`, `evnt`, `(`, `findings.exists(f, f.kind == "x")`, `probe && evidence.status["age"] > "1" && until - from < duration("1s")`} {
+	for _, s := range []string{`event == "refuse" && status >= 500`, `"a" in reasons`, `url.contains("/lp")`, `evnt`, `(`, `findings.exists(f, f.kind == "x")`, `attribution.paid && attribution.landed < ts && "ref" in attribution.params`, `probe && evidence.status["age"] > "1" && until - from < duration("1s")`} {
 		f.Add(s)
 	}
 	e := &Entry{Reasons: []string{"a"}, Findings: []Finding{{}}}

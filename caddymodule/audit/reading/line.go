@@ -23,6 +23,8 @@ type line struct {
 	// From and Until are times in the Entry.
 	From  string `json:"from"`
 	Until string `json:"until"`
+	// Attribution has a time in the Entry's, too.
+	Attribution *attributionLine `json:"attribution"`
 	Entry
 }
 
@@ -45,7 +47,9 @@ func (l *line) decode(raw []byte, unmarshal func([]byte, any) error) Kind {
 	l.Time, ok = parseStamp(l.TS)
 	l.Entry.From, fromOK = parseMoment(l.From)
 	l.Entry.Until, untilOK = parseMoment(l.Until)
-	if !ok || !fromOK || !untilOK {
+	var landedOK bool
+	l.Entry.Attribution, landedOK = l.Attribution.entry()
+	if !ok || !fromOK || !untilOK || !landedOK {
 		return Mistyped
 	}
 	l.Raw = raw
@@ -102,6 +106,7 @@ func (k *keeper) keep(e *Entry) {
 	if e.Evidence != nil {
 		k.evidence(e.Evidence)
 	}
+	k.attribution(e.Attribution)
 	for i := range e.Findings {
 		f := &e.Findings[i]
 		for _, s := range [...]*string{&f.Kind, &f.Detector, &f.Input, &f.Coding, &f.Field, &f.Shape, &f.Near} {
@@ -141,6 +146,10 @@ func (k *keeper) leaveOut(e *Entry) {
 		*s = ""
 	}
 	e.Divergence, e.Evidence, e.Findings = nil, nil, nil
+	if k.asked&FieldAttribution == 0 {
+		e.Attribution = nil
+	}
+	k.attribution(e.Attribution)
 }
 
 func (k *keeper) ownIf(asked bool, s string) string {

@@ -96,6 +96,8 @@ func FuzzDecode(f *testing.F) {
 		`{"msg":"cacheward","event":"leak","ts":1,"from":"2026-11-23T03:00:00.000Z","until":"2026-11-23T03:00:01Z","evidence":{"kind":"canary","status":{"age":"1","Age":"2","a\u0067e":"3"}}}`,
 		`{"msg":"cacheward","event":"leak","ts":1,"FROM":"","until":null,"evidence":{"status":{"a":"1"}},"evidence":{"kind":"x","status":{"b":null}}}`,
 		`{"msg":"cacheward","event":"leak","ts":1,"probe":true,"probe":null,"evidence":{"status":{"a":1,"b":"2"}},"from":"9999-12-31T23:59:59-23:00"}`,
+		`{"msg":"cacheward","event":"serve","ts":1,"attribution":{"landing":"a","params":["ref"],"paid":true,"landed":"2026-11-23T03:00:00.000Z"}}`,
+		`{"msg":"cacheward","event":"bypass","ts":1,"attribution":{"landing":"a","LANDED":"x"},"ATTRIBUTION":{"landed":"","Params":["a"],"params":[null]}}`,
 		`null`, `[]`, ` `, `{`, "{}\x00", `"cacheward"`,
 	} {
 		f.Add([]byte(raw))
@@ -125,12 +127,13 @@ func TestLibrariesAgree(t *testing.T) {
 		name := rapid.SampledFrom([]string{
 			"msg", "Msg", "ts", "event", "EVENT", "route", "reasons", "Reaſons", "status", "soft", "divergence", "DIVERGENCE", "findings", "more",
 			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes",
-			"probe", "from", "UNTIL", "evidence", "Evidence",
+			"probe", "from", "UNTIL", "evidence", "Evidence", "attribution", "Attribution",
 		}).Draw(t, "name")
 		value := rapid.SampledFrom([]string{
 			`"cacheward"`, `"serve"`, `""`, `null`, `1`, `2.5`, `-7`, `true`, `[]`, `["a","b"]`, `["c"]`, `[null]`, `[null,"d"]`, `{}`,
 			`{"class":"x","spans":[{"near":"y"},{"field":"z"}]}`, `{"spans":[{}]}`, `{"spans":[null,{}]}`, `{"class":null,"Class":"q"}`,
 			`[{"kind":"k"},{"near":"n"}]`, `[{}]`, `[{"field":"f"},null]`,
+			`{"landing":"a","params":["b"],"landed":"2026-11-23T03:00:00Z"}`, `{"landed":null,"Landed":"x","paid":1}`, `{"params":["c"],"carried":"cookie"}`,
 			`{"kind":"canary","status":{"age":"1"}}`, `{"status":{"age":null,"x":"y"}}`, `{"status":null}`, `{"status":{"a":1}}`, `{"status":{"":""},"Status":{}}`, `"\ud83d\ude00\ud800"`, `[`, `"`, `1e400`, `"2026-11-23T03:00:00Z"`,
 		}).Draw(t, "value")
 		return `"` + name + `":` + value

@@ -69,6 +69,20 @@ var names = []name{
 	ofEvidence("phase", cel.StringType, func(v *Evidence) any { return v.Phase }),
 	ofEvidence("sentence", cel.StringType, func(v *Evidence) any { return v.Sentence }),
 	ofEvidence("status", cel.MapType(cel.StringType, cel.StringType), func(v *Evidence) any { return statusOf(v) }),
+
+	ofAttribution("landing", cel.StringType, func(a *Attribution) any { return a.Landing }),
+	ofAttribution("params", cel.ListType(cel.StringType), func(a *Attribution) any { return a.Params }),
+	ofAttribution("referer", cel.StringType, func(a *Attribution) any { return a.Referer }),
+	ofAttribution("paid", cel.BoolType, func(a *Attribution) any { return a.Paid }),
+	ofAttribution("model", cel.StringType, func(a *Attribution) any { return a.Model }),
+	ofAttribution("carried", cel.StringType, func(a *Attribution) any { return a.Carried }),
+	ofAttribution("left_out", cel.StringType, func(a *Attribution) any { return a.LeftOut }),
+	ofAttribution("withheld", cel.StringType, func(a *Attribution) any { return a.Withheld }),
+	ofAttribution("dropped", cel.StringType, func(a *Attribution) any { return a.Dropped }),
+	ofAttribution("delivered", cel.StringType, func(a *Attribution) any { return a.Delivered }),
+	ofAttribution("landed", cel.TimestampType, func(a *Attribution) any { return a.Landed }),
+	ofAttribution("as", cel.StringType, func(a *Attribution) any { return a.As }),
+	ofAttribution("beacon_lost", cel.BoolType, func(a *Attribution) any { return a.BeaconLost }),
 }
 
 // ofDivergence names a member of divergence; without one, it is as one with nothing in it.
@@ -88,6 +102,16 @@ func ofEvidence(member string, typ *cel.Type, value func(*Evidence) any) name {
 			return value(&Evidence{})
 		}
 		return value(e.Evidence)
+	}}
+}
+
+// ofAttribution names a member of attribution; without one, it is as one with nothing in it.
+func ofAttribution(member string, typ *cel.Type, value func(*Attribution) any) name {
+	return name{"attribution." + member, typ, func(e *Entry) any {
+		if e.Attribution == nil {
+			return value(&Attribution{})
+		}
+		return value(e.Attribution)
 	}}
 }
 

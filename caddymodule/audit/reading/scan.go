@@ -25,8 +25,9 @@ type Fields uint8
 
 // The fields that can be asked for.
 const (
-	FieldURL  Fields = 1 << iota // Entry.URL
-	FieldHost                    // Entry.Host
+	FieldURL         Fields = 1 << iota // Entry.URL
+	FieldHost                           // Entry.Host
+	FieldAttribution                    // Entry.Attribution
 )
 
 // ScanOptions for [Source.Scan]. The zero value reads everything.

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// pageVersion is which of its two landing pages the app serves.
+// pageVersion is which of its three landing pages the app serves.
 type pageVersion int
 
 const (
@@ -24,6 +24,10 @@ const (
 	// pageV2 is the same for everyone: its own script copies the attribution
 	// from the address into the form, and showing it stores nothing.
 	pageV2 pageVersion = 2
+	// pageV3 is the same for everyone, too, but it is the app that reads the address,
+	// as many do: where it names a referrer, showing the page stores the attribution
+	// and sets a cookie with the record's token.
+	pageV3 pageVersion = 3
 )
 
 // maxForm bounds the body of a registration, in bytes.
@@ -81,22 +85,27 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusOK, "home.html", view{Title: "Hapitas", Mobile: mobile(r)})
 }
 
-// landing shows the page to new members. In version 1 a GET writes, and nothing
-// is said about caching: both as in the incident.
+// landing shows the page to new members. In versions 1 and 3 a GET writes, and
+// nothing is said about caching: both as in the incident.
 func (a *app) landing(w http.ResponseWriter, r *http.Request) {
 	v := view{Title: "Become a member", Mobile: mobile(r)}
-	name := "landing_v2.html"
-	if a.version == pageV1 {
+	var name string
+	var err error
+	switch a.version {
+	case pageV1:
 		name = "landing_v1.html"
-		query := r.URL.Query()
-		token, err := a.db.saveLead(r.Context(), attribution{query.Get("ref"), query.Get("source")})
-		if err != nil {
-			fail(w, http.StatusInternalServerError, err.Error())
-			return
-		}
-		v.Token = token
-	} else {
+		v.Token, err = a.db.saveLead(r.Context(), byQuery.read(r))
+	case pageV2:
+		name = "landing_v2.html"
 		w.Header().Set("Cache-Control", "public, max-age=300")
+	case pageV3:
+		name = "landing_variant.html"
+		v.Carrier = carrierCookie
+		err = a.remember(w, r)
+	}
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
 	}
 	a.renders.Add(1)
 	render(w, http.StatusOK, name, v)
@@ -110,13 +119,19 @@ func (a *app) register(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "the form cannot be read: "+err.Error())
 		return
 	}
-	recorded := attribution{r.PostForm.Get("ref"), r.PostForm.Get("source")}
-	if a.version == pageV1 {
-		var err error
-		if recorded, err = a.db.lead(r.Context(), r.PostForm.Get("lead")); err != nil {
-			fail(w, http.StatusInternalServerError, err.Error())
-			return
-		}
+	var recorded attribution
+	var err error
+	switch a.version {
+	case pageV1:
+		recorded, err = a.db.lead(r.Context(), r.PostForm.Get("lead"))
+	case pageV2:
+		recorded = attribution{r.PostForm.Get("ref"), r.PostForm.Get("source")}
+	case pageV3:
+		recorded, err = a.remembered(r)
+	}
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
 	}
 	a.join(w, r, recorded)
 }

@@ -122,7 +122,7 @@ func TestVersion2WritesNothingOnGet(t *testing.T) {
 }
 
 func TestPagesDifferByHost(t *testing.T) {
-	for _, version := range []pageVersion{pageV1, pageV2} {
+	for _, version := range []pageVersion{pageV1, pageV2, pageV3} {
 		site := startTestApp(t, version)
 		for host, want := range map[string]string{
 			"hapitas.example":         "PC edition",
@@ -216,5 +216,44 @@ func TestPagesEscapeWhatTheyShow(t *testing.T) {
 	w := post(site, "http://hapitas.example/register", url.Values{"member": {"<script>1"}, "ref": {"<b>"}})
 	if strings.Contains(w.Body.String(), "<script>1") || strings.Contains(w.Body.String(), "<b>") {
 		t.Errorf("the page shows input unescaped: %s", w.Body)
+	}
+}
+
+func TestVersion3RemembersWhomTheAddressNames(t *testing.T) {
+	site := startTestApp(t, pageV3)
+	ann := get(site, "http://hapitas.example/register/lp?ref=ann&source=mail")
+	bob := get(site, "http://hapitas.example/register/lp?ref=bob&source=share")
+	nobody := get(site, "http://hapitas.example/register/lp")
+	if ann.Body.String() != bob.Body.String() || ann.Body.String() != nobody.Body.String() {
+		t.Error("the page differs between visitors")
+	}
+	if set := nobody.Result().Cookies(); len(set) > 0 {
+		t.Errorf("a visitor whom nobody sent is given %v, want no cookie", set)
+	}
+	if n := countRows(t, site, "leads"); n != 2 {
+		t.Errorf("leads: %d, want 2", n)
+	}
+	for _, test := range []struct {
+		member, query, cookies string
+		want                   attribution
+	}{
+		{"by-cookie", "", withNew("", ann.Header()), attribution{"ann", "mail"}},
+		{"by-address", "?ref=carl&source=friend", "", attribution{"carl", "friend"}},
+		{"address-before-cookie", "?ref=carl&source=friend", withNew("", bob.Header()), attribution{"carl", "friend"}},
+		{"nobody", "", "", attribution{}},
+		{"another-token", "", leadName + "=guessed", attribution{}},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "http://hapitas.example/register"+test.query, strings.NewReader("member="+test.member))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Cookie", test.cookies)
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		recorded, err := site.db.members(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := recorded[test.member]; !ok || got != test.want {
+			t.Errorf("%s: status %d, recorded %v, want %v", test.member, w.Code, got, test.want)
+		}
 	}
 }

@@ -2,7 +2,7 @@
 // loopback: a sample app that stores a visitor's referrer when its landing page
 // is shown, a CDN that caches the page for five minutes without looking at the
 // query, and visitors with referrers of their own. It runs the same visits
-// through four set-ups and asks the app's own database who was attributed to
+// through five set-ups and asks the app's own database who was attributed to
 // whom. It can also run the incident in all the variants that are faithful to it,
 // each through that CDN and through Cacheward ([Options.Variants]).
 //
@@ -46,9 +46,9 @@ type Edge struct {
 //
 // It returns when the edge accepts connections, with the address at which it
 // does, and with a function that stops it and waits until it has stopped and its
-// audit records are written; ctx bounds the start only. At most one edge is running
-// at a time. A taken port is an error that wraps syscall.EADDRINUSE, or reads like
-// it; the demo then tries another.
+// audit records are written; whatever else it kept on disk is then gone. ctx bounds
+// the start only. At most one edge is running at a time. A taken port is an error that
+// wraps syscall.EADDRINUSE, or reads like it; the demo then tries another.
 type EdgeFunc func(ctx context.Context, e Edge) (addr string, stop func() error, err error)
 
 // Options are what Run needs. Edge, Stdout and Stderr must be given.
@@ -70,7 +70,7 @@ type Options struct {
 	Listen string
 	// AppListen is the address of the app. Default: a free port; with Serve
 	// 127.0.0.1:9200, or a free port if that is taken. With Serve the second
-	// version of the app listens one port above.
+	// and third version of the app listen one and two ports above.
 	AppListen string
 	// Edge starts Cacheward.
 	Edge EdgeFunc

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -34,8 +33,8 @@ func TestRunAsJSON(t *testing.T) {
 	if err := decoder.Decode(&report); err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Scenarios) != 4 {
-		t.Fatalf("%d scenarios, want 4", len(report.Scenarios))
+	if len(report.Scenarios) != 5 {
+		t.Fatalf("%d scenarios, want 5", len(report.Scenarios))
 	}
 	// Up to 16 visitors may be on their way before the CDN has its first copy
 	// of a host's page.
@@ -51,6 +50,7 @@ func TestRunAsJSON(t *testing.T) {
 		{"naive-cdn", visitors - cold, visitors - 2, [2]int64{2, cold}, [2]float64{1 - cold/200.0, 1 - 2/200.0}, 0},
 		{"cacheward-mistaken-rule", 0, 0, [2]int64{visitors, visitors}, [2]float64{0, 0}, visitors},
 		{"cacheward-right-policy", 0, 0, [2]int64{2, 2}, [2]float64{0.99, 0.99}, 0},
+		{"cacheward-attribution", 0, 0, [2]int64{2, 2}, [2]float64{0.99, 0.99}, 0},
 	} {
 		got := report.Scenarios[i]
 		if got.Name != want.name || got.Visitors != visitors {
@@ -127,6 +127,30 @@ func TestExitCodeOfACarelessEdge(t *testing.T) {
 		t.Errorf("exit code %d, want 1; stderr: %s", code, &stderr)
 	}
 	if !strings.Contains(stdout.String(), "That must never happen") {
+		t.Errorf("the words do not say what happened:\n%s", &stdout)
+	}
+}
+
+// An edge that takes the codes off and carries nothing shares the page and loses everybody's
+// referrer: the demo says so.
+func TestExitCodeOfAnEdgeThatForgets(t *testing.T) {
+	forgets := func(ctx context.Context, e Edge) (string, func() error, error) {
+		if e.Policy != AttributionPolicy {
+			return careful(ctx, e)
+		}
+		return standIn(func(app *httputil.ReverseProxy, _ string) http.Handler {
+			shared := &oneCopy{app: app, pages: make(map[string][]byte)}
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.URL.RawQuery = ""
+				shared.ServeHTTP(w, r)
+			})
+		})(ctx, e)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := Run(t.Context(), Options{Visitors: 50, Edge: forgets, Stdout: &stdout, Stderr: &stderr}); code != exitFindings {
+		t.Errorf("exit code %d, want 1; stderr: %s", code, &stderr)
+	}
+	if words := strings.Join(strings.Fields(stdout.String()), " "); !strings.Contains(words, "cacheward-attribution: 50 of 50 new members (100.0 %) were recorded under somebody else's referrer, or under none") {
 		t.Errorf("the words do not say what happened:\n%s", &stdout)
 	}
 }
@@ -279,123 +303,35 @@ func TestMisattributed(t *testing.T) {
 	}
 }
 
-// waiting is a writer that says when everything has been written.
-type waiting struct {
-	bytes.Buffer
-	until string
-	done  func()
-}
-
-func (w *waiting) Write(p []byte) (int, error) {
-	n, err := w.Buffer.Write(p)
-	if strings.Contains(w.String(), w.until) {
-		w.done()
-	}
-	return n, err
-}
-
-func TestServe(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ready := make(chan struct{})
-	stdout := &waiting{until: "Interrupt (Ctrl-C)", done: func() { close(ready) }}
-	var stderr bytes.Buffer
-	code := make(chan int, 1)
-	go func() {
-		code <- Run(ctx, Options{Serve: true, Listen: anyPort, AppListen: anyPort, Edge: careful, Stdout: stdout, Stderr: &stderr})
-	}()
-	select {
-	case <-ready:
-	case c := <-code:
-		t.Fatalf("ended with exit code %d: %s", c, &stderr)
-	}
-	addresses := regexp.MustCompile(`(?m)^  [^\n]* (http://[0-9.:]+) `).FindAllStringSubmatch(stdout.String(), -1)
-	if len(addresses) != 4 {
-		t.Fatalf("%d addresses, want 4:\n%s", len(addresses), stdout)
-	}
-	var pagesSeen []string
-	for _, a := range addresses {
-		response, err := http.Get(a[1] + landingPath)
-		if err != nil {
-			t.Fatal(err)
-		}
-		page, err := io.ReadAll(response.Body)
-		if err := errors.Join(err, response.Body.Close()); err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d, %v", a[1], response.StatusCode, err)
-		}
-		pagesSeen = append(pagesSeen, string(page))
-	}
-	http.DefaultClient.CloseIdleConnections()
-	for i, version := range []pageVersion{pageV1, pageV2, pageV1, pageV2} {
-		if got := strings.Contains(pagesSeen[i], "data-from-query"); got != (version == pageV2) {
-			t.Errorf("%s does not serve version %d", addresses[i][1], version)
-		}
-	}
-	cancel()
-	if c := <-code; c != exitFine {
-		t.Errorf("exit code %d, want 0; stderr: %s", c, &stderr)
-	}
-	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
-		t.Errorf("left in the temporary directory: %v, %v", left, err)
-	}
-	for _, a := range addresses {
-		if conn, err := net.Dial("tcp", strings.TrimPrefix(a[1], "http://")); err == nil {
-			_ = conn.Close()
-			t.Errorf("%s is still there", a[1])
-		}
-	}
-}
-
-func TestPlace(t *testing.T) {
-	taken, err := net.Listen("tcp", anyPort)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	free, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		told, usual, want, says string
-	}{
-		"as told":          {"127.0.0.1:1", taken.Addr().String(), "127.0.0.1:1", ""},
-		"the usual":        {"", free, free, ""},
-		"the usual, taken": {"", taken.Addr().String(), anyPort, taken.Addr().String() + " is taken: the edge gets a free port\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var stderr bytes.Buffer
-			got, err := Options{Stderr: &stderr}.place("edge", test.told, test.usual)
-			if err != nil || got != test.want || stderr.String() != test.says {
-				t.Errorf("%q, %v, saying %q; want %q, saying %q", got, err, &stderr, test.want, test.says)
-			}
-		})
-	}
-}
-
-func TestNextPort(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "127.0.0.1:9200": "127.0.0.1:9201", "[::1]:80": "[::1]:81", "127.0.0.1:0": "127.0.0.1:0", ":65534": ":65535",
-	} {
-		if got, err := nextPort(in); err != nil || got != want {
-			t.Errorf("after %q: %q, %v; want %q", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"127.0.0.1", "127.0.0.1:http", "127.0.0.1:65535", "127.0.0.1:-1"} {
-		if got, err := nextPort(in); err == nil {
-			t.Errorf("after %q: %q, an error was expected", in, got)
-		}
-	}
-}
-
 // The policies name the same hosts and path as the visitors use.
 func TestPoliciesCoverTheVisits(t *testing.T) {
-	for _, policy := range []string{MistakenPolicy, RightPolicy} {
-		for _, want := range []string{"host " + pcHost + " " + phoneHost + "\n", "path " + landingPath + "\n", "cookie session\n"} {
+	for _, policy := range []string{MistakenPolicy, RightPolicy, AttributionPolicy} {
+		for _, want := range []string{"host " + pcHost + " " + phoneHost + "\n", "path " + landingPath + "\n", " session"} {
 			if !strings.Contains(policy, want) {
 				t.Errorf("%q is not in the policy:\n%s", want, policy)
 			}
+		}
+	}
+}
+
+// The app of the scenario with attribution is one that works as ever: by itself it
+// attributes everybody rightly, and a CDN that is blind to the query makes the incident
+// of it.
+func TestAppOfTheAttributionWithoutCacheward(t *testing.T) {
+	visitors := newVisitors(100, 1)
+	for _, test := range []struct {
+		cdn                bool
+		wrongMin, wrongMax int
+	}{
+		{false, 0, 0},
+		{true, len(visitors) - 2*concurrency, len(visitors) - 2},
+	} {
+		r, err := scenario{version: pageV3, cdn: test.cdn}.run(t.Context(), Options{}, visitors, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Misattributed < test.wrongMin || r.Misattributed > test.wrongMax {
+			t.Errorf("CDN %v: %d of %d misattributed, want %d to %d", test.cdn, r.Misattributed, len(visitors), test.wrongMin, test.wrongMax)
 		}
 	}
 }

@@ -29,10 +29,14 @@ func standIn(handler func(app *httputil.ReverseProxy, policy string) http.Handle
 }
 
 // careful shares nothing under the mistaken rule, and one copy a host of the
-// landing page under the right policy.
+// landing page under the right policy and the one that carries attributions.
 var careful = standIn(func(app *httputil.ReverseProxy, policy string) http.Handler {
-	if policy == RightPolicy {
-		return &oneCopy{app: app, pages: make(map[string][]byte)}
+	shared := &oneCopy{app: app, pages: make(map[string][]byte)}
+	switch policy {
+	case RightPolicy:
+		return shared
+	case AttributionPolicy:
+		return carried(shared)
 	}
 	app.ModifyResponse = func(r *http.Response) error {
 		r.Header.Set("Cache-Control", "private, no-store")
@@ -44,6 +48,21 @@ var careful = standIn(func(app *httputil.ReverseProxy, policy string) http.Handl
 
 // careless passes everything on and leaves the CDN to itself.
 var careless = standIn(func(app *httputil.ReverseProxy, _ string) http.Handler { return app })
+
+// carried takes the query off a landing into a cookie, and puts it back on a
+// registration.
+func carried(next http.Handler) http.Handler {
+	const name = "carried"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			http.SetCookie(w, &http.Cookie{Name: name, Value: r.URL.RawQuery})
+			r.URL.RawQuery = ""
+		} else {
+			r.URL.RawQuery = cookie(r, name)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // oneCopy answers the landing page from memory after the first time.
 type oneCopy struct {

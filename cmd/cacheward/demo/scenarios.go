@@ -49,6 +49,34 @@ route landing {
 }
 `
 
+// AttributionPolicy is a policy for a landing page of an app that reads from the address
+// who sent a visitor: Cacheward takes that off, carries it with the visitor, and puts it
+// back when they register.
+const AttributionPolicy = `route landing {
+	host hapitas.example sp.hapitas.example
+	path /register/lp
+	cache 5m {
+		stale_while_revalidate 30s
+		stale_if_error 1h
+	}
+	attribution {
+		params  ref source
+		deliver query /register
+	}
+	param strip @analytics
+	param others bypass
+	# cacheward:ignore CW206 -- the page shows nothing of who is signed in
+	cookie strip session @analytics
+	cookie others bypass
+	header strip Referer
+}
+route register {
+	host hapitas.example sp.hapitas.example
+	path /register
+	cache never
+}
+`
+
 // scenario is one set-up: visitor → (CDN) → (Cacheward) → app.
 type scenario struct {
 	name    string
@@ -62,6 +90,7 @@ var scenarios = []scenario{
 	{name: "naive-cdn", version: pageV1, cdn: true},
 	{name: "cacheward-mistaken-rule", version: pageV1, cdn: true, policy: MistakenPolicy},
 	{name: "cacheward-right-policy", version: pageV2, cdn: true, policy: RightPolicy},
+	{name: "cacheward-attribution", version: pageV3, cdn: true, policy: AttributionPolicy},
 }
 
 // nameWidth is the width of the longest scenario's name.
@@ -76,8 +105,8 @@ type result struct {
 	Misattributed int `json:"misattributed"`
 	// OriginRenders is how often the app rendered the landing page.
 	OriginRenders int64 `json:"origin_renders"`
-	// ServedFromCache is the share of landing pages that came out of a cache,
-	// 0 to 1.
+	// ServedFromCache is the share of landing pages that came out of a cache, 0 to 1;
+	// those that were waited for until they were there are among them.
 	ServedFromCache float64 `json:"served_from_cache"`
 	// Refusals counts landing pages that Cacheward did not share, by reason.
 	Refusals map[string]int `json:"refusals"`

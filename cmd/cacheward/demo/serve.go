@@ -14,6 +14,7 @@ import (
 const (
 	serveAppV1 = "127.0.0.1:9200"
 	serveAppV2 = "127.0.0.1:9201"
+	serveAppV3 = "127.0.0.1:9202"
 	serveEdge  = "127.0.0.1:9080"
 )
 
@@ -24,11 +25,11 @@ var serveTemplate = template.Must(template.New("serve").Parse(serveText))
 
 // served is where everything listens.
 type served struct {
-	AppV1, AppV2, CDN, Edge string
-	Host                    string
+	AppV1, AppV2, AppV3, CDN, Edge string
+	Host                           string
 }
 
-// serve leaves both versions of the app, a naive CDN before the first and the
+// serve leaves all versions of the app, a naive CDN before the first and the
 // edge before the second running until ctx is done.
 func serve(ctx context.Context, o Options) (err error) {
 	var undo closers
@@ -46,19 +47,20 @@ func serve(ctx context.Context, o Options) (err error) {
 }
 
 func startAll(ctx context.Context, o Options, undo *closers) (served, error) {
-	next, err := nextPort(o.AppListen)
-	if err != nil {
-		return served{}, err
+	var apps [3]string
+	told := o.AppListen
+	for i, usual := range []string{serveAppV1, serveAppV2, serveAppV3} {
+		var err error
+		if i > 0 {
+			if told, err = nextPort(told); err != nil {
+				return served{}, err
+			}
+		}
+		if apps[i], err = o.serveVersion(ctx, undo, pageV1+pageVersion(i), told, usual); err != nil {
+			return served{}, err
+		}
 	}
-	appV1, err := o.serveVersion(ctx, undo, pageV1, o.AppListen, serveAppV1)
-	if err != nil {
-		return served{}, err
-	}
-	appV2, err := o.serveVersion(ctx, undo, pageV2, next, serveAppV2)
-	if err != nil {
-		return served{}, err
-	}
-	cdn, err := startCDN(undo, anyPort, appV1)
+	cdn, err := startCDN(undo, anyPort, apps[0])
 	if err != nil {
 		return served{}, err
 	}
@@ -69,12 +71,12 @@ func startAll(ctx context.Context, o Options, undo *closers) (served, error) {
 	if at == anyPort {
 		at = "" // startEdge looks for one, and for another if that is lost
 	}
-	edge, stop, err := startEdge(ctx, o.Edge, Edge{Listen: at, Upstream: appV2, Policy: RightPolicy})
+	edge, stop, err := startEdge(ctx, o.Edge, Edge{Listen: at, Upstream: apps[1], Policy: RightPolicy})
 	if err != nil {
 		return served{}, err
 	}
 	undo.add(stop)
-	return served{AppV1: appV1, AppV2: appV2, CDN: cdn, Edge: edge, Host: pcHost}, nil
+	return served{AppV1: apps[0], AppV2: apps[1], AppV3: apps[2], CDN: cdn, Edge: edge, Host: pcHost}, nil
 }
 
 func (o Options) serveVersion(ctx context.Context, undo *closers, version pageVersion, told, usual string) (string, error) {

@@ -181,6 +181,11 @@ func inWords(results []result) []string {
 			said = append(said, fmt.Sprintf("With the referrer out of the HTML there was a page to share: the app "+
 				"rendered it %s, %s of the pages came from a cache, and still every visitor is recorded under their "+
 				"own referrer.", times(r.OriginRenders), percent(r.ServedFromCache)))
+		case r.Name == "cacheward-attribution":
+			said = append(said, fmt.Sprintf("With an app that reads the referrer from the address, as many do, Cacheward "+
+				"took it off each landing, carried it with the visitor and put it back when they registered: the app "+
+				"rendered the page %s, %s of the pages came from a cache, and still every visitor is recorded under "+
+				"their own referrer.", times(r.OriginRenders), percent(r.ServedFromCache)))
 		}
 	}
 	return said

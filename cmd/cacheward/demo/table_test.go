@@ -24,6 +24,7 @@ var seen = []result{
 		Name: "cacheward-right-policy", Visitors: 2000, OriginRenders: 5, ServedFromCache: 0.9975, cacheward: true,
 		Refusals: map[string]int{"identity": 1},
 	},
+	{Name: "cacheward-attribution", Visitors: 2000, OriginRenders: 4, ServedFromCache: 0.993, cacheward: true},
 }
 
 var leaking = []result{
@@ -31,6 +32,7 @@ var leaking = []result{
 	{Name: "naive-cdn", Visitors: 1, OriginRenders: 1},
 	{Name: "cacheward-mistaken-rule", Visitors: 1500, Misattributed: 1, OriginRenders: 1499, ServedFromCache: 0.0006, cacheward: true},
 	{Name: "cacheward-right-policy", Visitors: 1, OriginRenders: 1, cacheward: true},
+	{Name: "cacheward-attribution", Visitors: 2000, Misattributed: 12, OriginRenders: 4, ServedFromCache: 0.993, cacheward: true},
 }
 
 func TestTextGoldens(t *testing.T) {

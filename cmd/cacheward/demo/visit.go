@@ -28,7 +28,8 @@ const (
 
 // landed is what a visitor's landing page says of where it came from.
 type landed struct {
-	// cached: it came out of a cache, the CDN's or Cacheward's.
+	// cached: it came out of a cache, the CDN's or Cacheward's. Who had to wait until
+	// Cacheward had it was given what the cache has, too.
 	cached bool
 	// refusal is Cacheward's reason for not sharing it; may be empty.
 	refusal string
@@ -252,6 +253,9 @@ func readLanded(header http.Header) landed {
 			continue
 		}
 		if hit, _ := cache.Params.Get("hit"); hit == true {
+			return landed{cached: true}
+		}
+		if collapsed, _ := cache.Params.Get("collapsed"); collapsed == true {
 			return landed{cached: true}
 		}
 		if _, forwarded := cache.Params.Get("fwd"); forwarded {

@@ -72,8 +72,8 @@ func TestVisitorWithoutAForm(t *testing.T) {
 	}
 }
 
-func TestVisitAgainstBothVersions(t *testing.T) {
-	for _, version := range []pageVersion{pageV1, pageV2} {
+func TestVisitAgainstEachVersion(t *testing.T) {
+	for _, version := range []pageVersion{pageV1, pageV2, pageV3} {
 		site := startTestApp(t, version)
 		front := httptest.NewServer(site)
 		people := newBrowser(front.Listener.Addr().String())
@@ -161,6 +161,7 @@ func TestWhereAPageCameFrom(t *testing.T) {
 		"CDN hit, old words": {http.Header{"X-Cache": {"HIT"}, "Cache-Status": {"Cacheward; fwd=bypass; detail=identity"}}, landed{cached: true}},
 		"Cacheward hit":      {http.Header{"X-Cache": {"MISS"}, "Cache-Status": {"Cacheward; hit; ttl=290"}}, landed{cached: true}},
 		"named by a string":  {http.Header{"Cache-Status": {`"Cacheward"; hit`}}, landed{cached: true}},
+		"waited for it":      {http.Header{"Cache-Status": {"Cacheward; fwd=uri-miss; collapsed; ttl=300"}}, landed{cached: true}},
 		"hit false":          {http.Header{"Cache-Status": {"Cacheward; hit=?0"}}, landed{}},
 		"miss":               {http.Header{"Cache-Status": {"Cacheward; fwd=uri-miss; stored"}}, landed{}},
 		"refusal":            {http.Header{"Cache-Status": {"Cacheward; fwd=uri-miss; detail=divergent"}}, landed{refusal: "divergent"}},
