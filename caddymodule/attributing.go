@@ -176,19 +176,24 @@ type beacons struct {
 	mu      sync.RWMutex
 	options beacon.Options
 	queue   *beacon.Queue
-	said    time.Time // when it was last said that landings are lost
+	tried   time.Time // when it was last tried to open it
+	closed  bool
+	said    time.Time     // when it was last said that landings are lost
+	opening atomic.Bool   // somebody tries to
+	missed  atomic.Uint64 // landings that came while it was not open
 }
 
 // suggest gives the options that hold if somebody comes before use.
 func (b *beacons) suggest(o beacon.Options) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.queue == nil {
+	if b.queue == nil && b.tried.IsZero() {
 		b.options = o
 	}
 }
 
-// use opens the queue with these options, or again if it has others.
+// use opens the queue with these options, or again if it has others. A file that cannot be
+// opened now, because a process that is ending has it still, keeps no edge from starting.
 func (b *beacons) use(o beacon.Options) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -202,24 +207,38 @@ func (b *beacons) use(o beacon.Options) error {
 		b.queue = nil
 	}
 	b.options = o
-	return b.begin()
+	b.open()
+	return nil
+}
+
+// open opens the file, or says why it cannot. To be called with the lock held.
+func (b *beacons) open() {
+	b.tried = time.Now()
+	queue, err := openBeacons(b.path, b.options)
+	if err != nil {
+		b.complain(b.options, err)
+		return
+	}
+	b.queue = queue
+}
+
+func (b *beacons) complain(o beacon.Options, err error) {
+	o.Logger.Error("the app will not know of landings", zap.String("route", b.route), zap.Error(err), zap.Duration("next_try_in", keyRetry))
 }
 
 func sameBeacon(a, b beacon.Options) bool {
 	return a.URL == b.URL && a.Batch == b.Batch && a.Every == b.Every && a.Room == b.Room && a.Sync == b.Sync
 }
 
-// begin opens the file. To be called with the lock held.
-func (b *beacons) begin() error {
-	if err := os.MkdirAll(filepath.Dir(b.path), 0o700); err != nil {
-		return fmt.Errorf("attribution: the queue of landings: %w", err)
+func openBeacons(path string, o beacon.Options) (*beacon.Queue, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("the queue of landings: %w", err)
 	}
-	queue, err := beacon.Open(b.path, b.options)
+	queue, err := beacon.Open(path, o)
 	if err != nil {
-		return fmt.Errorf("attribution: the queue of landings: %w", err)
+		return nil, fmt.Errorf("the queue of landings: %w", err)
 	}
-	b.queue = queue
-	return nil
+	return queue, nil
 }
 
 // stats are those of the queue; nothing while it is not open.
@@ -229,29 +248,67 @@ func (b *beacons) stats() (s beacon.Stats) {
 	if b.queue != nil {
 		s = b.queue.Stats()
 	}
+	s.Lost += b.missed.Load()
 	return s
 }
 
 // put queues a landing. It is queued when put returns nil.
 func (b *beacons) put(ctx context.Context, l beacon.Landing) error {
+	b.openFirst()
 	b.mu.RLock()
-	if b.queue == nil {
-		b.mu.RUnlock()
-		b.mu.Lock()
-		if b.queue == nil {
-			if err := b.begin(); err != nil {
-				b.mu.Unlock()
-				return err
-			}
-		}
-		b.mu.Unlock()
-		b.mu.RLock()
-	}
 	defer b.mu.RUnlock()
-	if b.queue == nil {
-		return errors.New("attribution: the queue of landings is closed")
+	if b.queue != nil {
+		return b.queue.Put(ctx, l)
 	}
-	return b.queue.Put(ctx, l)
+	b.missed.Add(1)
+	if b.opening.CompareAndSwap(false, true) {
+		go b.retry()
+	}
+	return errNoQueue
+}
+
+// openFirst opens the queue if nobody has tried to: requests may come before the whole
+// configuration is in force.
+func (b *beacons) openFirst() {
+	b.mu.RLock()
+	tried := !b.tried.IsZero()
+	b.mu.RUnlock()
+	if tried {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.tried.IsZero() && !b.closed {
+		b.open()
+	}
+}
+
+var errNoQueue = errors.New("attribution: the queue of landings is not open")
+
+// retry opens the queue, if it is time to try again.
+func (b *beacons) retry() {
+	defer b.opening.Store(false)
+	b.mu.Lock()
+	o, due := b.options, time.Since(b.tried) >= keyRetry
+	if due {
+		b.tried = time.Now()
+	}
+	b.mu.Unlock()
+	if !due {
+		return
+	}
+	queue, err := openBeacons(b.path, o)
+	if err != nil {
+		b.complain(o, err)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.queue != nil || b.closed || !sameBeacon(b.options, o) {
+		_ = queue.Close() // another one has been opened, or none is wanted any more
+		return
+	}
+	b.queue = queue
 }
 
 // toSay says whether it is time to say once more that landings are lost.
@@ -269,6 +326,7 @@ func (b *beacons) toSay(now time.Time) bool {
 func (b *beacons) Destruct() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.closed = true
 	if b.queue == nil {
 		return nil
 	}

@@ -211,7 +211,7 @@ func guard(use func() error) (err error) {
 // explain says what to do about an error of opening the file.
 func explain(path string, err error) error {
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return fmt.Errorf("%s: another queue has the file open, in this process or another: end that, or give this one a file of its own", path)
+		return fmt.Errorf("%s: another process has the file open: end it, or give each its own data directory (XDG_DATA_HOME)", path)
 	}
 	return fmt.Errorf("opening the queue of landings %s: %w", path, err)
 }
