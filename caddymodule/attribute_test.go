@@ -163,3 +163,24 @@ func TestAttributionUncarried(t *testing.T) {
 		}
 	}
 }
+
+// TestAttributionOfTheConvertingRequest: its own values are in the record as the policy has
+// them, in clear.
+func TestAttributionOfTheConvertingRequest(t *testing.T) {
+	s := startAttributed(t, "last", "header")
+	s.do(http.MethodPost, "/register?ref=Z&other=1")
+	if r := <-s.told; r.Header.Get("Cacheward-Attribution") != "ref=Z" {
+		t.Errorf("the app was told %v", r.Header)
+	}
+	eventually(t, "the record", func() bool {
+		for _, line := range caddyLog.lines("http.handlers.cacheward.audit") {
+			if line.Event == "fault" {
+				t.Fatalf("%+v", line)
+			}
+			if strings.Contains(line.URL, "ref=Z&other=h:") {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -61,8 +61,9 @@ func (x *exchange) record() {
 		rec.Object, rec.TTL, rec.Age, rec.Size = o.ID, o.TTL(x.started), o.Age(x.started), int64(len(o.Body))
 	}
 	plain := x.rule.Plain
-	if x.receiver != nil {
-		plain = func(param string) bool { return x.rule.Plain(param) || x.receiver.Takes(param) }
+	if rule, receiver := x.rule, x.receiver; receiver != nil {
+		// The exchange will be another's before it is asked.
+		plain = func(param string) bool { return rule.Plain(param) || receiver.Takes(param) }
 	}
 	h.audit.Write(rec, plain)
 }
