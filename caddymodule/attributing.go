@@ -20,6 +20,7 @@ import (
 
 	"github.com/cacheward/cacheward/caddymodule/attribution"
 	"github.com/cacheward/cacheward/caddymodule/attribution/beacon"
+	"github.com/cacheward/cacheward/caddymodule/control"
 	"github.com/cacheward/cacheward/policies"
 )
 
@@ -70,6 +71,20 @@ func (h *Handler) provisionAttribution(ctx caddy.Context, space string) error {
 		h.others.inCharge(func() error { return q.use(options) })
 	}
 	return nil
+}
+
+// status describes the queues of landings.
+func (a *attributing) status() (list []control.LandingStatus) {
+	if a == nil {
+		return nil
+	}
+	for rule, b := range a.beacons {
+		s := b.stats()
+		list = append(list, control.LandingStatus{
+			Route: rule.Route, Waiting: s.Waiting, Oldest: s.Oldest, Sent: s.Sent, Lost: s.Lost, Failures: s.Failures,
+		})
+	}
+	return list
 }
 
 // close gives back what the handler shares.

@@ -39,6 +39,10 @@ func status(handlers []*Handler) control.Status {
 		}
 	}
 	s.Watched = handlers[0].others.watchStatus()
+	for _, h := range handlers {
+		s.Landings = append(s.Landings, h.attributing.status()...)
+	}
+	slices.SortStableFunc(s.Landings, func(a, b control.LandingStatus) int { return cmp.Compare(a.Route, b.Route) })
 	for _, t := range s.Tripped {
 		if t.Unknown {
 			s.Problems = append(s.Problems, "tripped is "+tripScope(t.Route)+

@@ -139,6 +139,14 @@ func TestStatusTexts(t *testing.T) {
 		narrow.width, narrow.terminal = 80, true
 		compare(t, "status-leaking-narrow", statusText(narrow, s, 3))
 	})
+	t.Run("status-landings", func(t *testing.T) {
+		s := busy()
+		s.Landings = []control.LandingStatus{
+			{Route: "campaign", Sent: 12_903},
+			{Route: "landing", Waiting: 4_211, Oldest: moment.Add(-13 * time.Minute), Sent: 1_204_377, Lost: 2, Failures: 31},
+		}
+		compare(t, "status-landings", statusText(plain100, s, 3))
+	})
 	t.Run("status-none", func(t *testing.T) {
 		s := control.Status{Version: "v0.1.0", Started: moment.Add(-time.Minute), Problems: []string{"the running configuration has no cacheward handler"}}
 		compare(t, "status-none", statusText(plain100, s, 40))

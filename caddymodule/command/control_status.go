@@ -92,6 +92,10 @@ func statusText(v view, s control.Status, limit int) string {
 		p.WriteByte('\n')
 		p.watched(s.Watched)
 	}
+	if len(s.Landings) > 0 {
+		p.WriteByte('\n')
+		p.landings(s.Landings)
+	}
 	return p.String()
 }
 

@@ -122,8 +122,23 @@ type Status struct {
 	Handlers []HandlerStatus `json:"handlers"`
 	Stores   []StoreStatus   `json:"stores"`
 	// Watched are the URLs that the proxy probes from outside.
-	Watched  []WatchStatus `json:"watched,omitempty"`
-	Problems []string      `json:"problems,omitempty"`
+	Watched []WatchStatus `json:"watched,omitempty"`
+	// Landings are those that wait for the app, by route.
+	Landings []LandingStatus `json:"landings,omitempty"`
+	Problems []string        `json:"problems,omitempty"`
+}
+
+// LandingStatus is the queue of one route's landings.
+type LandingStatus struct {
+	Route   string `json:"route"`
+	Waiting int    `json:"waiting"`
+	// Oldest is when the one came that has waited for longest.
+	Oldest time.Time `json:"oldest,omitzero"`
+	Sent   uint64    `json:"sent"`
+	// Lost could not be queued, or the app has refused them for good.
+	Lost uint64 `json:"lost,omitempty"`
+	// Failures are reports that the app did not take. They are sent again.
+	Failures uint64 `json:"failures,omitempty"`
 }
 
 // HandlerStatus is one handler of the configuration in force.
