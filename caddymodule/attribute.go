@@ -16,11 +16,11 @@ import (
 // neither the key nor the origin. It goes with the response, in a cookie or to the queue of
 // landings; and it is put on the request that converts. It says whether this is one.
 func (x *exchange) attribute() (delivers bool) {
+	withoutOwnFields(x.r.Header) // where it is only observed, too: the app believes them
+	withoutOwnTrailers(x.r)
 	if x.rule.Mode == policies.Observe {
 		return false
 	}
-	withoutOwnFields(x.r.Header)
-	withoutOwnTrailers(x.r)
 	lines := takeCookies(x.r.Header, policies.AttributionCookie, policies.AttributionCookiePlain)
 	rule, receiver := x.rule.Attribution, x.h.policy.Delivers(x.req.Host, x.req.Path)
 	if rule == nil && receiver == nil {
@@ -31,6 +31,7 @@ func (x *exchange) attribute() (delivers bool) {
 	var came sentBy
 	if rule != nil {
 		came = x.came(rule)
+		setQuery(x.r, attribution.StripQuery(x.r.URL.RawQuery, rule.Takes))
 	}
 	if receiver != nil {
 		own := came
@@ -41,9 +42,6 @@ func (x *exchange) attribute() (delivers bool) {
 	}
 	if rule != nil {
 		x.land(rule, have, came, len(lines) > 0)
-		if !delivers || receiver.Deliver.As != policies.AsQuery {
-			setQuery(x.r, attribution.StripQuery(x.r.URL.RawQuery, rule.Takes))
-		}
 	}
 	return delivers
 }
@@ -172,7 +170,7 @@ func (x *exchange) carried(lines []cookieLine) (attribution.Touch, attribution.P
 	if codec == nil {
 		return attribution.Touch{}, attribution.NoKeys
 	}
-	touch, _, problem := codec.Open(value, hostOf(x.req.Host), x.started)
+	touch, _, problem := codec.Open(value, x.req.Host, x.started)
 	return touch, problem
 }
 
@@ -189,7 +187,7 @@ func (x *exchange) came(a *policies.CompiledAttribution) (v sentBy) {
 	if a.Referer != "" {
 		referer = x.r.Header.Get("Referer")
 	}
-	v.Touch, v.problem = attribution.Read(x.req.RawQuery, referer, hostOf(x.req.Host), a.Takes, a.Referer == policies.RefererFull, a.IsPaid, x.started)
+	v.Touch, v.problem = attribution.Read(x.req.RawQuery, referer, x.req.Host, a.Takes, a.Referer == policies.RefererFull, a.IsPaid, x.started)
 	return v
 }
 
@@ -240,6 +238,14 @@ func (x *exchange) land(a *policies.CompiledAttribution, have attribution.Touch,
 	x.w = c
 }
 
+// unanswered notes that nothing went out with which the visit could have been carried: the
+// page of an error is written by others.
+func (x *exchange) unanswered() {
+	if a := &x.attributed; a.Landing != "" && a.Carried == "" && a.LeftOut == "" && !a.BeaconLost {
+		a.LeftOut = string(attribution.NotAnswered)
+	}
+}
+
 func wrap(w http.ResponseWriter) *caddyhttp.ResponseWriterWrapper {
 	return &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 }
@@ -252,7 +258,10 @@ func (x *exchange) deliver(a *policies.CompiledAttribution, have attribution.Tou
 		x.tell(&own)
 		x.receiver = a
 	}
-	if len(touch.Values) == 0 && touch.Referer == "" {
+	if a.Deliver.As == policies.AsCookie {
+		touch.Values = x.asCookies(touch.Values)
+	}
+	if len(touch.Values) == 0 && (touch.Referer == "" || a.Deliver.As != policies.AsHeader) {
 		return false
 	}
 	if !a.Consented(x.r.Header["Cookie"]) {
@@ -278,6 +287,18 @@ func (x *exchange) deliver(a *policies.CompiledAttribution, have attribution.Tou
 	out := &x.attributed
 	out.Delivered, out.As, out.Landed = touch.Landing, string(a.Deliver.As), touch.At
 	return true
+}
+
+// asCookies are those of the values that may be cookies. Another route, or another handler of
+// the host, may have carried one whose name is here that of a session: whoever makes a link
+// would choose who its visitor is.
+func (x *exchange) asCookies(values []attribution.Value) (kept []attribution.Value) {
+	for _, v := range values {
+		if x.h.policy.AsCookie(x.rule, v.Name) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // setQuery changes the URL as the rewrite handler does, in place.

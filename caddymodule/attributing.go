@@ -216,10 +216,11 @@ func (b *beacons) use(o beacon.Options) error {
 		return nil
 	}
 	if b.queue != nil {
-		if err := b.queue.Close(); err != nil {
-			return fmt.Errorf("attribution: closing the queue of landings %s: %w", b.path, err)
+		// Whether or not it could be closed well, it takes nothing more.
+		err := b.queue.Close()
+		if b.queue = nil; err != nil {
+			b.complain(o, err)
 		}
-		b.queue = nil
 	}
 	b.options = o
 	b.open()

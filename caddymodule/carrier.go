@@ -82,7 +82,7 @@ func (c *carrier) carry() {
 			out.LeftOut = string(attribution.NoKeys)
 			break
 		}
-		text, err := codec.Seal(c.counts, hostOf(x.req.Host), c.counts.At.Add(window), c.rule.Encrypt == policies.On)
+		text, err := codec.Seal(c.counts, x.req.Host, c.counts.At.Add(window), c.rule.Encrypt == policies.On)
 		if err != nil {
 			out.LeftOut = string(attribution.Bounds)
 			break

@@ -195,6 +195,7 @@ func (x *exchange) stopped() error {
 func (x *exchange) deny(reasons []policies.Reason) error {
 	x.to(denied)
 	x.event, x.outcome, x.reasons, x.status = audit.EventDeny, OutcomeDeny, reasons, http.StatusBadRequest
+	x.attributed.Delivered, x.attributed.As, x.attributed.Landed = "", "", time.Time{} // it goes nowhere
 	x.forbid()
 	return caddyhttp.Error(http.StatusBadRequest, errors.New("cacheward: "+reasons[0].Info().Sentence))
 }

@@ -295,6 +295,10 @@ type logLine struct {
 	Status                                           int
 	SizeBytes                                        int64 `json:"size_bytes"`
 	Divergence                                       map[string]any
+	Attribution                                      struct {
+		Delivered string
+		LeftOut   string `json:"left_out"`
+	}
 }
 
 // lines returns the lines of a logger, or of all for "".

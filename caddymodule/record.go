@@ -50,6 +50,7 @@ func (x *exchange) record() {
 	if x.cause.Kind != "" && len(x.reasons) > 0 && x.reasons[0] == x.causes {
 		rec.Detail = x.cause.String()
 	}
+	x.unanswered()
 	if a := x.attributed; a.Landing != "" || a.LeftOut != "" || a.Dropped != "" || a.Delivered != "" || a.Withheld != "" {
 		x.countAttribution(m)
 		rec.Attribution = &a // the exchange will be another's before it is written

@@ -61,6 +61,16 @@ func (c *Compiled) Delivers(host, path string) *CompiledAttribution {
 	return nil
 }
 
+// AsCookie says whether a value of this name may be handed to the app as a cookie, with a
+// request that the rule governs: an attribution that delivers so takes the name, and it makes
+// nobody a person there.
+func (c *Compiled) AsCookie(rule *Rule, name string) bool {
+	return !rule.identityCookies.matches(name) && slices.ContainsFunc(c.delivering, func(i int) bool {
+		a := c.rules[i].Attribution
+		return a.Deliver.As == AsCookie && a.Takes(name)
+	})
+}
+
 // deliveries notes which routes deliver, and where.
 func (c *Compiled) deliveries(p *Policy) {
 	var matches []Match

@@ -87,12 +87,12 @@ func (q *Attribution) sourcesOf(wanted, others []visit) map[text]*visit {
 	}
 	for _, rows := range [][]visit{wanted, others} {
 		for i := range rows {
-			row := &rows[i]
+			row := rows[i] // of its own: those that are not told of are overwritten
 			if row.touch == nil || row.touch.landing == 0 {
 				continue
 			}
-			if was, told := found[row.touch.landing]; told && (was == nil || q.compare(row, was) < 0) {
-				found[row.touch.landing] = row
+			if was, told := found[row.touch.landing]; told && (was == nil || q.compare(&row, was) < 0) {
+				found[row.touch.landing] = &row
 			}
 		}
 	}
