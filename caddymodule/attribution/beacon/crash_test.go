@@ -190,10 +190,10 @@ func TestTwoProcesses(t *testing.T) {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), childFile+"="+path, childURL+"="+down.URL)
 	out, _ := cmd.Output()
-	contains(t, fmt.Errorf("%s", out), "error", path, "another queue has the file open")
+	contains(t, fmt.Errorf("%s", out), "error", path, "has the file open")
 	put(t, q, 1, 10)
 	_, err = Open(path, Options{URL: down.URL}) // nor do two of one process
-	contains(t, err, path, "another queue has the file open")
+	contains(t, err, path, "has the file open")
 	put(t, q, 11, 20)
 	shut(t, q)
 	a := new(app)
