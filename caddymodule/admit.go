@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bytes"
 	"errors"
+	"math"
 	"net/http"
 	"time"
 
@@ -33,6 +34,7 @@ func (h *Handler) freshen(j *job, f *flight, fill *fill) {
 	head := h.freshened(j, fill)
 	o := h.newObject(j, fill, j.stale.Status, head, j.stale.Body)
 	o.ID = j.stale.ID
+	o.InheritForms(j.stale)
 	if h.put(j, f, fill, o, j.stale, head) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(o.Body))})
 		f.land(o)
@@ -76,6 +78,7 @@ func (h *Handler) settleHead(j *job, f *flight, fill *fill) {
 	head := h.freshened(j, fill)
 	updated := h.newObject(j, fill, o.Status, head, o.Body)
 	updated.ID = o.ID
+	updated.InheritForms(o)
 	if h.put(j, f, fill, updated, o, head) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventRefresh, Object: o.ID, TTL: updated.TTL(fill.received), Size: int64(len(o.Body))})
 	}
@@ -89,7 +92,7 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 		h.refused(j, f, fill, nil, []policies.Reason{policies.ReasonTripped})
 		return false
 	}
-	if !o.Fresh(now) && !now.Before(o.KeepUntil) {
+	if !o.Fresh(now) && !now.Before(o.KeptUntil()) {
 		h.refuseKey(j, f, fill, nil, []policies.Reason{policies.ReasonNotFresh})
 		return false
 	}
@@ -105,6 +108,7 @@ func (h *Handler) put(j *job, f *flight, fill *fill, o, instead *store.Object, h
 	if httpcache.ErrorStatus(o.Status) {
 		o.Selecting = j.selecting()
 	}
+	o.Pack()
 	err := store.Admit(h.shared.store, &h.shared.keyLocks, o, instead, j.varying(names), j.sent)
 	reason := policies.ReasonStoreFault
 	switch {
@@ -169,6 +173,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 		InitialAge:           age,
 		Expires:              received.Add(life),
 		NeverStale:           d.MustRevalidate || d.ProxyRevalidate,
+		NoTransform:          httpcache.NoTransform(head),
 		StaleWhileRevalidate: time.Duration(rule.Cache.StaleWhileRevalidate),
 		StaleIfError:         time.Duration(rule.Cache.StaleIfError),
 	}
@@ -195,7 +200,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	if !rule.Corroborate {
 		o.NoCache = d.NoCache || life <= 0
 		if validatable(o) {
-			o.KeepUntil = received.Add(max(0, life)).Add(keepForValidation)
+			o.Keep = min(max(0, life), math.MaxInt64-keepForValidation) + keepForValidation
 		}
 	}
 	return o

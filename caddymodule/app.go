@@ -230,6 +230,7 @@ func (a *App) Start() error {
 		return err // Cleanup gives it up
 	}
 	a.handlers.start()
+	policyFiles.inForce()
 	if a.inherited && a.breaker.state.Load() != nil {
 		// The storage may be another one now, which does not know of them.
 		if err := a.breaker.save(); err != nil {

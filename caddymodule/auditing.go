@@ -164,7 +164,7 @@ func (x *exchange) identify(rec *audit.Record) {
 	if v.Off {
 		return
 	}
-	rec.Address, _ = caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
+	rec.Address, _ = x.vars[caddyhttp.ClientIPVarKey].(string)
 	if rec.Address == "" {
 		rec.Address = hostOf(x.r.RemoteAddr)
 	}

@@ -52,6 +52,7 @@ func parseCaddyfile(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, e
 //		id      <name>
 //		policy  <file>
 //		store   <name> ...
+//		encode  <coding> ...|off
 //		limits {
 //			max_object   <size>
 //			fill_memory  <size>
@@ -96,12 +97,13 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, source columns) error {
 			"id":     h.unmarshalID,
 			"policy": h.unmarshalPolicyFile,
 			"store":  h.unmarshalStore,
+			"encode": h.unmarshalEncode,
 			"limits": h.unmarshalLimits,
 			"audit":  h.unmarshalAudit,
 		}[name]
 		if own == nil {
 			if !slices.Contains(policyWords, name) {
-				return d.Errf("unrecognized subdirective %q; id, policy, store, limits, audit or a word of the policy (%s) was expected",
+				return d.Errf("unrecognized subdirective %q; id, policy, store, encode, limits, audit or a word of the policy (%s) was expected",
 					name, strings.Join(policyWords, ", "))
 			}
 			inline = appendTokens(inline, d.NextSegment(), source)
@@ -175,9 +177,9 @@ func (h *Handler) unmarshalPolicyFile(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return d.Errf("reading the policy file: %v", err)
 	}
-	// Provision reads it again. To read it here as well tells whoever adapts a
+	// Provision reads the file again. To read the policy here as well tells whoever adapts a
 	// config what is wrong with the policy, and nothing else besides.
-	if policy, err := parsePolicyFile(name, data); err != nil {
+	if policy, err := policyFiles.parse(name, data); err != nil {
 		return err
 	} else if err := policy.Validate(); err != nil {
 		return err
@@ -201,6 +203,17 @@ func (h *Handler) unmarshalStore(d *caddyfile.Dispenser) error {
 		return d.Errf("module cacheward.stores.%s is no store", name)
 	}
 	h.StoreRaw = caddyconfig.JSONModuleObject(provider, "backend", name, nil)
+	return nil
+}
+
+func (h *Handler) unmarshalEncode(d *caddyfile.Dispenser) error {
+	h.Encode = d.RemainingArgs()
+	if len(h.Encode) == 0 {
+		return d.ArgErr()
+	}
+	if err := checkEncode(h.Encode); err != nil {
+		return d.WrapErr(err)
+	}
 	return nil
 }
 

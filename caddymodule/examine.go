@@ -73,8 +73,10 @@ func (h *Handler) checkBody(j *job, fill *fill) []policies.Reason {
 	if fill.err != nil {
 		return []policies.Reason{fillFailure(fill.err)}
 	}
-	if reasons := gate.CheckTrailer(fill.writer.trailer(), h.gateRules(j, fill.received, true)); reasons != nil {
-		return reasons
+	if trailer := fill.writer.trailer(); trailer != nil {
+		if reasons := gate.CheckTrailer(trailer, h.gateRules(j, fill.received, true)); reasons != nil {
+			return reasons
+		}
 	}
 	if reason := h.open(j, fill); reason != policies.ReasonNone {
 		return []policies.Reason{reason}

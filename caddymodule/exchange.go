@@ -29,6 +29,7 @@ type exchange struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	next caddyhttp.Handler
+	vars map[string]any // Caddy's, of the request
 
 	started  time.Time
 	req      policies.Request
@@ -75,9 +76,11 @@ type exchange struct {
 	status     int
 	originTime time.Duration
 	size       int64
+	coding     string                        // of the body, if a form of the object was served
+	length     []string                      // Content-Length of the object, a line of this answer's own
+	text       []byte                        // what is made for this answer alone; see made
 	attributed audit.Attribution             // what the request had to do with who sent its visitor
 	receiver   *policies.CompiledAttribution // to whose app its own values were delivered; nil: none
-	rec        audit.Record                  // here, so that it is reused as well
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -87,13 +90,13 @@ var exchanges = sync.Pool{New: func() any {
 	return x
 }}
 
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) *exchange {
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, vars map[string]any) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.h, x.w, x.r, x.next = h, w, r, next
+	x.h, x.w, x.r, x.next, x.vars = h, w, r, next, vars
 	x.started = time.Now()
 	x.req = policies.Request{
 		Method:       r.Method,
-		Scheme:       scheme(r),
+		Scheme:       scheme(r, vars),
 		Host:         strings.ToLower(r.Host),
 		Path:         r.URL.Path,
 		EscapedPath:  r.URL.EscapedPath(),
@@ -121,19 +124,19 @@ func (x *exchange) end() {
 	}
 	x.record()
 	x.endSpan()
-	parts, keyBytes := x.parts, x.keyBytes[:0]
+	parts := x.parts
 	parts.Reset()
-	*x = exchange{parts: parts, keyBytes: keyBytes, sent: x.sent, section: x.section}
+	*x = exchange{parts: parts, keyBytes: x.keyBytes[:0], text: x.text[:0], sent: x.sent, section: x.section}
 	exchanges.Put(x)
 }
 
 // scheme is the visitor's. Only a proxy that the server trusts is believed about it.
-func scheme(r *http.Request) string {
+func scheme(r *http.Request, vars map[string]any) string {
 	if r.TLS != nil {
 		return "https"
 	}
 	if lines := r.Header["X-Forwarded-Proto"]; len(lines) == 1 && lines[0] == "https" {
-		if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if trusted, _ := vars[caddyhttp.TrustedProxyVarKey].(bool); trusted {
 			return "https"
 		}
 	}
@@ -163,15 +166,16 @@ func (x *exchange) makeKey() bool {
 func (x *exchange) digestKey() {
 	// Handlers below may be chosen by the URL as it was before a rewrite
 	// (handle_path), so two such URLs are two keys.
-	if orig, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && orig.URL != nil {
-		if was := orig.URL.EscapedPath(); was != x.req.EscapedPath {
+	orig, ok := x.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if u := orig.URL; ok && u != nil && (u.Path != x.r.URL.Path || u.RawPath != x.r.URL.RawPath) {
+		if was := u.EscapedPath(); was != x.req.EscapedPath {
 			x.parts.OriginalPath = was
 		}
 	}
 	x.parts.Server = x.h.place(serverOf(x.r))
 	// Where handlers below look for files. Without these a fill would look in
 	// the working directory.
-	x.parts.Root, x.parts.FileSystem = variable(x.r, rootVar), variable(x.r, fileSystemVar)
+	x.parts.Root, x.parts.FileSystem = variable(x.vars, rootVar), variable(x.vars, fileSystemVar)
 	x.keyBytes = x.parts.AppendKey(x.keyBytes[:0])
 	x.key = policies.Digest(x.keyBytes)
 }
@@ -182,11 +186,17 @@ const (
 	fileSystemVar = "fs"
 )
 
-func variable(r *http.Request, name string) string {
-	if v := caddyhttp.GetVar(r.Context(), name); v != nil {
+func variable(vars map[string]any, name string) string {
+	if v := vars[name]; v != nil {
 		return caddy.ToString(v)
 	}
 	return ""
+}
+
+// varsOf is Caddy's table of variables of the request; nil where it has none.
+func varsOf(r *http.Request) map[string]any {
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	return vars
 }
 
 func serverOf(r *http.Request) *caddyhttp.Server {

@@ -111,7 +111,7 @@ func drawExplained(r *rapid.T) explained {
 		x.Headers = append(x.Headers, name, value)
 	}
 	x.Status = rapid.SampledFrom([]int{200, 200, 200, 200, 200, 404, 301, 503}).Draw(r, "status")
-	for _, field := range some("answer", 3, "Cache-Control: public, max-age=60", "Cache-Control: public, max-age=60", "Cache-Control: max-age=0", "Cache-Control: private", "Cache-Control: no-cache",
+	for _, field := range some("answer", 3, "Cache-Control: public, max-age=60", "Cache-Control: public, max-age=60", "Cache-Control: max-age=60, no-transform", "Cache-Control: max-age=0", "Cache-Control: private", "Cache-Control: no-cache",
 		"Set-Cookie: a=b", "Vary: Accept-Language", "Vary: X-Foo", "Vary: *", "Vary: Cookie", "ETag: \"1\"", "Last-Modified: Sat, 01 Jan 2000 00:00:00 GMT", "Age: 30",
 		"CDN-Cache-Control: max-age=600", "Content-Encoding: gzip", "Location: /x", "Content-Type: application/json", "Clear-Site-Data: \"*\"", "Expires: 0") {
 		name, value, _ := strings.Cut(field, ": ")

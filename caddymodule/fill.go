@@ -28,15 +28,18 @@ const fillAddress = "192.0.2.1:1"
 // {http.request.local} panics where there is no answer.
 var fillLocalAddress net.Addr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}
 
-// fill is the origin's response to a canonical request. It runs in a goroutine of
-// its own, in a context of its own: no visitor's leaving ends it, a time limit
-// and the handler's unloading do.
+// fill is the origin's response to a canonical request. It runs in a context of its
+// own: no visitor's leaving ends it, a time limit and the handler's unloading do.
 type fill struct {
 	writer fillWriter
 	spool  *spool
 	cancel context.CancelFunc
 	limit  *time.Timer
 	meter  *routeMetrics
+	// workers count the fill, once it runs, until it is uncounted.
+	workers   *workers
+	unwatch   func() bool // it is told no more that the config ends
+	uncounted atomic.Bool
 	// id is the object's, if the fill becomes one.
 	id string
 
@@ -56,9 +59,9 @@ type fill struct {
 	sought   []*gate.Needles // what was sent without being keyed
 	findings []finding
 
-	// interim are the 1xx responses, for the visitor who caused the fill. Nil where
-	// there is none.
-	interim chan interim
+	// interim is given the 1xx responses, for the visitor who caused the fill. Nil
+	// where there is none.
+	interim func(interim)
 }
 
 // interim is a 1xx response (RFC 9110 §15.2).
@@ -67,19 +70,25 @@ type interim struct {
 	header http.Header
 }
 
-// maxInterim is how many interim responses wait for a visitor. Further ones are
-// dropped: they are hints.
-const maxInterim = 8
-
 var (
 	errNothingWritten = errors.New("cacheward: the handlers below wrote no response")
 	errPanic          = errors.New("cacheward: panic below while filling")
 	errShortBody      = errors.New("cacheward: the body is shorter than its Content-Length")
 )
 
-// startFill sends the canonical request of the parts to the origin. read says
-// that the caller will copy the body out while it arrives.
-func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason)) *fill {
+// startFill sends the canonical request of the parts to the origin, in a goroutine of
+// its own.
+func (h *Handler) startFill(job *job, overflowed func(policies.Reason)) *fill {
+	f, r := h.newFill(job, overflowed)
+	if f.begin(h.workers) {
+		go f.run(job.next, r, h.logger)
+	}
+	return f
+}
+
+// newFill makes the canonical request of the parts, and what receives its answer. It
+// has to begin, and to run if it could.
+func (h *Handler) newFill(job *job, overflowed func(policies.Reason)) (*fill, *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fill{
 		cancel:    cancel,
@@ -88,37 +97,40 @@ func (h *Handler) startFill(job *job, read bool, overflowed func(policies.Reason
 		requested: time.Now(),
 		begun:     make(chan struct{}),
 		ended:     make(chan struct{}),
+		meter:     h.meter(job.rule),
 	}
-	if read {
-		f.spool.attach()
-	}
-	f.writer = fillWriter{fill: f, header: make(http.Header)}
-	f.writer.head = job.head
-	if read {
-		f.interim = make(chan interim, maxInterim)
-	}
+	f.writer = fillWriter{fill: f, header: make(http.Header), head: job.head}
 	r := canonicalRequest(ctx, job, &f.writer)
 	expect(r.Context())
 	f.writer.request = r.Context()
-	f.meter = h.meter(job.rule)
 	f.meter.fills.Add(1)
 	f.limit = time.AfterFunc(h.limits.fillTimeout, func() { f.expire() })
-	if !h.workers.run(func() { f.watch(h.workers.ctx, job.next, r, h.logger) }) {
-		f.finish(errAbandoned)
-	}
-	return f
+	return f, r
 }
 
-// watch runs the fill until it ends, or until the config does and only a visitor
-// still wants it: their response is no longer ours to end.
-func (f *fill) watch(unloaded context.Context, next caddyhttp.Handler, r *http.Request, logger *zap.Logger) {
-	go f.run(next, r, logger)
-	select {
-	case <-f.ended:
-	case <-unloaded.Done():
-		if !f.expire() {
-			<-f.ended
-		}
+// begin has the workers wait for the fill. It has ended if they are being stopped.
+func (f *fill) begin(w *workers) bool {
+	if !w.count() {
+		f.finish(errAbandoned)
+		return false
+	}
+	f.workers = w
+	f.unwatch = context.AfterFunc(w.ctx, f.unload)
+	return true
+}
+
+// unload is for when the config ends before the fill. If only a visitor still wants it,
+// nobody waits for it: their response is no longer ours to end.
+func (f *fill) unload() {
+	if f.expire() {
+		f.uncount()
+	}
+}
+
+// uncount has the workers no longer wait for the fill.
+func (f *fill) uncount() {
+	if f.workers != nil && f.uncounted.CompareAndSwap(false, true) {
+		f.workers.uncount()
 	}
 }
 
@@ -171,6 +183,10 @@ func (f *fill) finish(err error) {
 	f.spool.end(err)
 	f.cancel()
 	close(f.ended)
+	if f.unwatch != nil {
+		f.unwatch()
+	}
+	f.uncount()
 }
 
 // stop ends a fill that nobody needs any more, and gives its memory back.
@@ -204,6 +220,10 @@ type fillWriter struct {
 	wroteFinal    bool
 	written       int64
 	head          bool // asked with HEAD: Content-Length tells of a body that is not sent
+	// headed, where given, is called when the head is known, before any of the body. It
+	// says whether somebody reads the body while it arrives.
+	headed func() (read bool)
+	unread bool
 }
 
 func (w *fillWriter) Header() http.Header { return w.header }
@@ -216,10 +236,7 @@ func (w *fillWriter) WriteHeader(status int) {
 		header := w.header.Clone()
 		w.informational = append(w.informational, header)
 		if w.fill.interim != nil && gate.CheckInterim(header) == nil {
-			select {
-			case w.fill.interim <- interim{status, header.Clone()}:
-			default:
-			}
+			w.fill.interim(interim{status, header.Clone()})
 		}
 		return
 	}
@@ -231,7 +248,13 @@ func (w *fillWriter) WriteHeader(status int) {
 	w.final = w.header.Clone()
 	w.unseen = unseen(w.request)
 	w.fill.received = time.Now()
+	if n, known := announced(w.final); known && !w.head && !bodyless(status) {
+		w.fill.spool.announce(n)
+	}
 	close(w.fill.begun)
+	if w.headed != nil {
+		w.unread = !w.headed()
+	}
 }
 
 func (w *fillWriter) Write(p []byte) (int, error) {
@@ -242,7 +265,28 @@ func (w *fillWriter) Write(p []byte) (int, error) {
 		return 0, errAbandoned
 	}
 	w.written += int64(len(p))
+	switch {
+	case w.head:
+		return len(p), nil // there is none, whatever is written
+	case w.unread && w.written > shortBody:
+		return 0, http.ErrContentLength // who could take it is not reading
+	}
 	return w.fill.spool.Write(p)
+}
+
+// shortBody is the longest body that a visitor is given in one piece. It is no more
+// than the spool takes without a reader.
+const shortBody = spoolWindow
+
+// short says whether the body is known to be: apps say so of what they have made whole.
+// To be called when the head is known.
+func (f *fill) short() bool {
+	w := &f.writer
+	if w.head || bodyless(w.status) {
+		return true
+	}
+	n, known := announced(w.final)
+	return known && n <= shortBody && f.spool.reason() == policies.ReasonNone
 }
 
 // Flush is there because handlers below may flush; a fill has nothing to flush.
@@ -250,10 +294,12 @@ func (w *fillWriter) Flush() {}
 
 // trailer returns what handlers below added to the head after it was written:
 // announced trailers and those with http.TrailerPrefix.
-func (w *fillWriter) trailer() http.Header {
-	t := make(http.Header)
+func (w *fillWriter) trailer() (t http.Header) {
 	for name, lines := range w.header {
 		if len(lines) != len(w.final[name]) {
+			if t == nil {
+				t = make(http.Header)
+			}
 			t[http.CanonicalHeaderKey(trimTrailerPrefix(name))] = lines
 		}
 	}
@@ -284,14 +330,23 @@ func (w *fillWriter) complete(ctx context.Context) error {
 
 // wholeBody compares a body's length with what its head announced.
 func wholeBody(h http.Header, status int, written int64) error {
-	lengths := h["Content-Length"]
-	if len(lengths) == 0 || status == http.StatusNoContent || status == http.StatusNotModified {
+	if len(h["Content-Length"]) == 0 || bodyless(status) {
 		return nil
 	}
-	if announced, err := strconv.ParseInt(lengths[0], 10, 64); err != nil || announced != written {
+	if n, known := announced(h); !known || n != written {
 		return errShortBody
 	}
 	return nil
+}
+
+// announced is the length of the body that the head announces, if it does.
+func announced(h http.Header) (n int64, known bool) {
+	lengths := h["Content-Length"]
+	if len(lengths) == 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(lengths[0], 10, 64)
+	return n, err == nil && n >= 0
 }
 
 // canonicalRequest makes the http.Request of a fill from the key's parts and
@@ -358,10 +413,9 @@ func canonicalURL(c policies.Canonical, escapedPath string) *url.URL {
 // storable says whether the response looks as if it will be stored: it says how long
 // it is, and that is not too much.
 func (f *fill) storable() bool {
-	lengths := f.writer.final["Content-Length"]
-	if len(lengths) == 0 {
+	if len(f.writer.final["Content-Length"]) == 0 {
 		return bodyless(f.writer.status)
 	}
-	n, err := strconv.ParseInt(lengths[0], 10, 64)
-	return err == nil && n <= f.spool.limit
+	n, known := announced(f.writer.final)
+	return known && n <= f.spool.limit
 }

@@ -24,11 +24,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		// An error's page is nobody else's, whoever makes it and permits it.
 		return next.ServeHTTP(&ownWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, profile: h.policy.Profile()}, r)
 	}
-	if caddyhttp.GetVar(r.Context(), nestedVar) != nil {
+	vars := varsOf(r)
+	if vars[nestedVar] != nil {
 		return next.ServeHTTP(w, r) // the outermost handler decides, once
 	}
-	caddyhttp.SetVar(r.Context(), nestedVar, true)
-	x := h.begin(w, r, next)
+	if vars != nil {
+		vars[nestedVar] = true
+	}
+	x := h.begin(w, r, next, vars)
 	defer x.end()
 
 	// 1 route
@@ -68,12 +71,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if err != nil {
 			return x.fault(err)
 		}
-		switch x.reuse(object, x.clock()) {
+		now := x.clock()
+		switch x.reuse(object, now) {
 		case reuseFresh:
 			if x.sampled() {
 				h.recheck(x.job(), object)
 			}
-			return x.serve(object, OutcomeHit)
+			return x.serveAt(object, OutcomeHit, now)
 		case reuseStale:
 			return x.serve(object, OutcomeStale)
 		case reuseWhileRefreshing:

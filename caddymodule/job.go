@@ -164,8 +164,8 @@ func (j *job) varied() bool {
 // validatable says whether the origin can be asked if the response still holds
 // (RFC 9111 §4.3.1).
 func validatable(o *store.Object) bool {
-	for i := range o.Header {
-		if name := o.Header[i].Name; name == "Etag" || name == "Last-Modified" {
+	for name := range o.Header.All() {
+		if name == "Etag" || name == "Last-Modified" {
 			return true
 		}
 	}

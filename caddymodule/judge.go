@@ -24,7 +24,7 @@ const (
 // compared, another fill.
 func (h *Handler) judgeCorroborated(j *job, f *flight, answers <-chan ownAnswer) {
 	defer h.shared.flights.leave(f)
-	fill := h.startFill(j, false, f.overflowed)
+	fill := h.startFill(j, f.overflowed)
 	defer fill.stop()
 	if !h.passes(j, f, fill, nil) {
 		return
@@ -62,7 +62,7 @@ func (h *Handler) tryWithoutVisitor(j *job, f *flight, fill *fill, d *gate.Diver
 		h.confirm(j, f)
 		return
 	}
-	second := h.startFill(j, false, f.overflowed)
+	second := h.startFill(j, f.overflowed)
 	defer second.stop()
 	between, judged := h.between(j, fill, second)
 	switch {
@@ -123,7 +123,7 @@ func receiveAnswer(ctx context.Context, answers <-chan ownAnswer) (ownAnswer, bo
 
 // compareFills admits the fill if a second one is identical.
 func (h *Handler) compareFills(j *job, f *flight, first *fill) {
-	second := h.startFill(j, false, f.overflowed)
+	second := h.startFill(j, f.overflowed)
 	defer second.stop()
 	if !h.passes(j, f, second, nil) {
 		return

@@ -128,7 +128,7 @@ func (m *metrics) enter(h *Handler) {
 	if _, twice := m.handlers[h]; twice {
 		return
 	}
-	m.handlers[h] = inForce{h.called(), policyDigest(h.written)}
+	m.handlers[h] = inForce{h.called(), h.digest}
 	rules := h.policy.Rules()
 	h.meters = make(map[*policies.Rule]*routeMetrics, len(rules))
 	for _, rule := range rules {

@@ -20,6 +20,9 @@ var (
 	storeLimitDesc       = liveDesc("store_limit_bytes", "Bytes that stored objects may take.", "store")
 	storeEvictionsDesc   = liveDesc("store_evictions_total", "Objects dropped to make room.", "store")
 	storeExpirationsDesc = liveDesc("store_expirations_total", "Objects dropped because their time was over, stale windows included.", "store")
+	storeFormsDesc       = liveDesc("store_forms", "Compressed forms stored beside objects.", "store")
+	storeFormBytesDesc   = liveDesc("store_form_bytes", "Bytes that they take, which are part of store_bytes.", "store")
+	formsDesc            = liveDesc("forms_total", "Compressed forms by result: made, or useless because too little smaller.", "store", "result")
 	fillsInFlightDesc    = liveDesc("fills_in_flight", "Keys that are being filled and judged.", "store")
 	waitersDesc          = liveDesc("waiters", "Requests that wait for the verdict on another's fill.", "store")
 	refusalsDesc         = liveDesc("remembered_refusals", "Keys that are known not to be shareable for now.", "store")
@@ -40,7 +43,7 @@ var (
 	auditRecordsDesc = liveDesc("audit_records_total", "Audit records by result: written, or dropped because the queue was full.", "result")
 
 	liveDescs = []*prometheus.Desc{
-		storeObjectsDesc, storeBytesDesc, storeLimitDesc, storeEvictionsDesc, storeExpirationsDesc, fillsInFlightDesc,
+		storeObjectsDesc, storeBytesDesc, storeLimitDesc, storeEvictionsDesc, storeExpirationsDesc, storeFormsDesc, storeFormBytesDesc, formsDesc, fillsInFlightDesc,
 		waitersDesc, refusalsDesc, fillMemoryDesc, fillMemoryLimitDesc, trippedDesc, watchedDesc, leakingDesc, blindDesc, policyDesc, auditQueueDesc, auditRoomDesc, auditRecordsDesc,
 		beaconsWaitingDesc, beaconsSentDesc, beaconsLostDesc, beaconsFailuresDesc,
 	}
@@ -68,6 +71,10 @@ func (l liveMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(storeLimitDesc, float64(stats.Limit), name)
 		counter(storeEvictionsDesc, stats.Evictions, name)
 		counter(storeExpirationsDesc, stats.Expirations, name)
+		gauge(storeFormsDesc, float64(stats.Forms), name)
+		gauge(storeFormBytesDesc, float64(stats.FormBytes), name)
+		counter(formsDesc, s.forming.made.Load(), name, "made")
+		counter(formsDesc, s.forming.useless.Load(), name, "useless")
 		gauge(fillsInFlightDesc, float64(s.flights.count()), name)
 		gauge(waitersDesc, float64(s.flights.waiters()), name)
 		gauge(refusalsDesc, float64(s.refusals.Len()), name)

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,11 +66,21 @@ type Handler struct {
 	// Limits bounds what fills may take.
 	Limits *Limits `json:"limits,omitempty"`
 
+	// Encode are the content codings in which hits are served to clients that take them,
+	// the preferred first: zstd, br, gzip. An object is compressed once for each, in the
+	// background, after the first hit that asks for it; what comes of it is kept beside the
+	// object, within the store's size, and goes with it. What says no-transform stays as it is.
+	// "off" alone: all of it is left to what is in front. Default: where Caddy's encode is in
+	// front, what that compresses, in the coding that it has chosen; elsewhere none.
+	Encode []string `json:"encode,omitempty"`
+
 	// Audit says what is recorded.
 	Audit *Audit `json:"audit,omitempty"`
 
 	policy       *policies.Compiled
 	written      *policies.Policy // what policy was made of
+	file         *policies.Policy // that of the policy file; see policyFiles
+	digest       string           // of what was written: two handlers with the same one decide alike
 	limits       limits
 	others       *handlers
 	breaker      *breaker
@@ -147,6 +155,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionLimits(); err != nil {
 		return err
 	}
+	if err := checkEncode(h.Encode); err != nil {
+		return err
+	}
 	policy, err := h.loadPolicy()
 	if err != nil {
 		return err
@@ -154,7 +165,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.policy, err = policies.Compile(policy, space); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
-	h.written = policy
+	h.written, h.digest = policy, policyDigest(policy)
 	if err := h.provisionAttribution(ctx, space); err != nil {
 		return err
 	}
@@ -272,23 +283,14 @@ func (h *Handler) loadPolicy() (*policies.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy file: %w", err)
 	}
-	file, err := parsePolicyFile(h.PolicyFile, data)
-	if err != nil {
+	if h.file, err = policyFiles.parse(h.PolicyFile, data); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	merged, err := policies.Merge(inline, file)
+	merged, err := policies.Merge(inline, h.file)
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	return merged, nil
-}
-
-// parsePolicyFile reads JSON from a file that is called so, and YAML from others.
-func parsePolicyFile(name string, data []byte) (*policies.Policy, error) {
-	if strings.EqualFold(filepath.Ext(name), ".json") {
-		return policies.ParseJSON(name, data)
-	}
-	return policies.ParseYAML(name, data)
 }
 
 // cleanupWait is how long Cleanup waits for fills that it has told to stop.

@@ -41,6 +41,9 @@ type observer struct {
 	foretold   []policies.Reason // why, if that was known before the answer
 }
 
+// maxInterim is how many interim responses are looked into.
+const maxInterim = 8
+
 func newObserver(x *exchange) *observer {
 	o := &observer{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: x.w},

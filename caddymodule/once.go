@@ -12,22 +12,64 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// once sends the canonical request first. If its head passes the gate, the fill
-// streams to the visitor who caused it; if not, their own request goes out, unless
-// the fill was that already.
+// once sends the canonical request first. If its head passes the gate, the fill is
+// given to the visitor who caused it; if not, their own request goes out, unless the
+// fill was that already.
+//
+// The fill runs in this goroutine. A short one is here, judged and admitted before the
+// visitor gets it. Of a long one the visitor is given what has come while the rest
+// comes: that, and the judging, go on aside.
 func (x *exchange) once(f *flight) error {
 	x.to(filling)
 	h, j := x.h, x.job()
-	// A part of the response can be cut out of it only when it is complete.
-	stream := (x.r.Method == http.MethodGet || j.head) && x.r.Header["Range"] == nil
-	fill := h.startFill(j, stream, f.overflowed)
+	fill, r := h.newFill(j, f.overflowed)
 	gated := make(chan []policies.Reason, 1)
-	if !h.workers.run(func() { h.judgeOnce(j, f, fill, gated) }) {
-		fill.stop()
-		h.shared.flights.leave(f)
-		return x.own(OutcomePass, policies.ReasonFillAborted)
+	judge := func() { h.judgeOnce(j, f, fill, gated) }
+	give := func() error { return x.give(j, f, fill, gated) }
+	if x.streams(j) {
+		fill.spool.attach()
+		fill.interim = x.passInterim
 	}
-	reasons, judged := x.awaitGate(fill, gated)
+	var others *aside
+	fill.writer.headed = func() (read bool) {
+		if fill.short() {
+			return false
+		}
+		if !h.workers.run(judge) {
+			give = func() error { return x.abandon(f, fill) }
+		}
+		others = begin(give)
+		return true
+	}
+	if !fill.begin(h.workers) {
+		return x.abandon(f, fill)
+	}
+	fill.run(j.next, r, h.logger)
+	if others != nil {
+		return others.end()
+	}
+	if !h.workers.here(judge) {
+		return x.abandon(f, fill)
+	}
+	return give()
+}
+
+// streams says whether the visitor can be given the fill as it arrives. A part of the
+// response can be cut out of it only when it is complete.
+func (x *exchange) streams(j *job) bool {
+	return (x.r.Method == http.MethodGet || j.head) && x.r.Header["Range"] == nil
+}
+
+// abandon is for a fill that the end of the config has ended.
+func (x *exchange) abandon(f *flight, fill *fill) error {
+	fill.stop()
+	x.h.shared.flights.leave(f)
+	return x.own(OutcomePass, policies.ReasonFillAborted)
+}
+
+// give answers the visitor who caused the fill, as soon as its head is judged.
+func (x *exchange) give(j *job, f *flight, fill *fill, gated <-chan []policies.Reason) error {
+	reasons, judged := x.awaitGate(gated)
 	switch {
 	case !judged && x.r.Context().Err() != nil:
 		fill.leave()
@@ -37,7 +79,7 @@ func (x *exchange) once(f *flight) error {
 		return x.own(OutcomeFault, policies.ReasonInternalFault)
 	case reasons != nil:
 		return x.refused(j, fill, reasons)
-	case j.validated(fill) || !stream || x.rebuilt(fill):
+	case j.validated(fill) || !x.streams(j) || x.rebuilt(fill):
 		fill.leave()
 		return x.afterVerdict(f)
 	}
@@ -47,6 +89,33 @@ func (x *exchange) once(f *flight) error {
 		x.relayed = j.head || x.awaitVerdict(f, fill.writer.final)
 	}
 	return x.stream(j, fill, nil)
+}
+
+// aside is what goes on in another goroutine for a request whose own is the fill's.
+type aside struct {
+	done     chan struct{}
+	err      error
+	panicked any
+}
+
+func begin(answer func() error) *aside {
+	a := &aside{done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		defer func() { a.panicked = recover() }()
+		a.err = answer()
+	}()
+	return a
+}
+
+// end waits for it. A panic, such as the one that has net/http break a response off,
+// goes on in the request's own goroutine.
+func (a *aside) end() error {
+	<-a.done
+	if a.panicked != nil {
+		panic(a.panicked)
+	}
+	return a.err
 }
 
 // rebuilt says whether the fill is not what will be stored: it has a content coding
@@ -71,26 +140,19 @@ func (x *exchange) awaitVerdict(f *flight, header http.Header) bool {
 	return false
 }
 
-// awaitGate waits for what the gate says of the fill's head, and passes interim
-// responses on meanwhile. It is not judged if the visitor left or the judge did.
-func (x *exchange) awaitGate(fill *fill, gated <-chan []policies.Reason) (reasons []policies.Reason, judged bool) {
-	for {
-		select {
-		case i := <-fill.interim:
-			x.passInterim(i)
-		case reasons, judged = <-gated:
-			for {
-				select {
-				case i := <-fill.interim:
-					x.passInterim(i)
-					continue
-				default:
-				}
-				return reasons, judged
-			}
-		case <-x.r.Context().Done():
-			return nil, false
-		}
+// awaitGate waits for what the gate says of the fill's head. It is not judged if the
+// visitor left or the judge did.
+func (x *exchange) awaitGate(gated <-chan []policies.Reason) (reasons []policies.Reason, judged bool) {
+	select {
+	case reasons, judged = <-gated: // known, whether or not the visitor is still there
+		return reasons, judged
+	default:
+	}
+	select {
+	case reasons, judged = <-gated:
+		return reasons, judged
+	case <-x.r.Context().Done():
+		return nil, false
 	}
 }
 
@@ -171,7 +233,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	if reasons != nil {
 		fields = httpcache.ForwardedFields(head.Header)
 	}
-	copyFields(h, store.FieldsOf(fields))
+	copyFields(h, store.FieldsOf(fields), true, 0)
 	if reasons == nil { // of a refused response they are among the fields
 		h["Cache-Status"] = append(h["Cache-Status"], head.Header["Cache-Status"]...)
 	}

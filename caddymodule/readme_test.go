@@ -48,7 +48,7 @@ func TestReadmeOptions(t *testing.T) {
 	if err := caddy.StrictUnmarshalJSON(options, &h); err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{*h.Limits, *h.Audit, h.Audit.Visitor.Cookies, h.Audit.Visitor.Rotate, h.ID, h.PolicyFile} {
+	for _, v := range []any{*h.Limits, *h.Audit, h.Audit.Visitor.Cookies, h.Audit.Visitor.Rotate, h.ID, h.PolicyFile, h.Encode} {
 		value := reflect.ValueOf(v)
 		if value.Kind() != reflect.Struct {
 			if value.IsZero() {

@@ -56,7 +56,7 @@ func (rs *receipts) begin(r *http.Request, nonce probe.Nonce) probe.Receipt {
 		uri = orig.URL // before what handlers above have made of it
 	}
 	receipt := probe.Receipt{
-		Nonce: nonce, Method: r.Method, Scheme: scheme(r), Host: strings.ToLower(r.Host), URI: uri.RequestURI(),
+		Nonce: nonce, Method: r.Method, Scheme: scheme(r, varsOf(r)), Host: strings.ToLower(r.Host), URI: uri.RequestURI(),
 		Received: make(map[string]string),
 	}
 	for name, lines := range r.Header {

@@ -52,7 +52,7 @@ func (h *Handler) recheck(j *job, o *store.Object) {
 // more: two fresh answers that agree are new content, two that differ are a page made
 // for each request.
 func (h *Handler) rechecked(j *job, f *flight, o *store.Object) string {
-	first := h.startFill(j, false, f.overflowed)
+	first := h.startFill(j, f.overflowed)
 	defer first.stop()
 	if reasons := h.freshReasons(j, first); reasons != nil {
 		return h.contradicted(j, first, reasons)
@@ -60,7 +60,7 @@ func (h *Handler) rechecked(j *job, f *flight, o *store.Object) string {
 	if h.compare(j, storedAnswer(o), first.comparedWith(j), nil) == nil {
 		return recheckSame
 	}
-	second := h.startFill(j, false, f.overflowed)
+	second := h.startFill(j, f.overflowed)
 	defer second.stop()
 	if reasons := h.freshReasons(j, second); reasons != nil {
 		return h.contradicted(j, second, reasons)

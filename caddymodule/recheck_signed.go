@@ -19,7 +19,7 @@ const signedRefusal = time.Minute
 // they are told differs from it only if the page is not the same for all.
 func (h *Handler) recheckedSigned(j *job, signed []policies.Field, f *flight, o *store.Object) string {
 	theirs := j.signed(signed)
-	mine := h.startFill(theirs, false, f.overflowed)
+	mine := h.startFill(theirs, f.overflowed)
 	defer mine.stop()
 	if h.freshReasons(theirs, mine) != nil || mine.writer.status != o.Status {
 		return recheckFailed // it is not for others, so it says nothing of what is
@@ -28,7 +28,7 @@ func (h *Handler) recheckedSigned(j *job, signed []policies.Field, f *flight, o 
 	if d == nil {
 		return recheckSame
 	}
-	open := h.startFill(j, false, f.overflowed)
+	open := h.startFill(j, f.overflowed)
 	defer open.stop()
 	reasons, length := h.freshReasons(j, open), signedRefusal
 	if reasons == nil && open.writer.status == o.Status {

@@ -14,7 +14,7 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// record writes the request's record and counts it.
+// record counts the request and writes its record, if it is one that is written.
 func (x *exchange) record() {
 	if x.outcome == "" {
 		return // the phase never got that far: a panic from below is passing through
@@ -25,8 +25,20 @@ func (x *exchange) record() {
 	if len(x.reasons) > 0 {
 		m.refusal(x.reasons[0])
 	}
-	rec := &x.rec
-	*rec = audit.Record{
+	x.unanswered()
+	a := &x.attributed
+	attributed := a.Landing != "" || a.LeftOut != "" || a.Dropped != "" || a.Delivered != "" || a.Withheld != ""
+	if attributed {
+		x.countAttribution(m)
+	}
+	if h.audit.Takes(x.event, attributed) {
+		x.writeRecord(took, attributed)
+	}
+}
+
+// writeRecord hands the record to the log.
+func (x *exchange) writeRecord(took time.Duration, attributed bool) {
+	rec := audit.Record{
 		Event:      x.event,
 		Route:      x.ruleName(),
 		Outcome:    string(x.outcome),
@@ -42,18 +54,18 @@ func (x *exchange) record() {
 		Status:     x.status,
 		Object:     x.fill,
 		Size:       x.size,
+		Coding:     x.coding,
 		OriginTime: x.originTime,
 		Duration:   took,
 	}
-	x.identify(rec)
+	x.identify(&rec)
 	rec.Probe = x.probe != nil
 	if x.cause.Kind != "" && len(x.reasons) > 0 && x.reasons[0] == x.causes {
 		rec.Detail = x.cause.String()
 	}
-	x.unanswered()
-	if a := x.attributed; a.Landing != "" || a.LeftOut != "" || a.Dropped != "" || a.Delivered != "" || a.Withheld != "" {
-		x.countAttribution(m)
-		rec.Attribution = &a // the exchange will be another's before it is written
+	if attributed {
+		a := x.attributed // the exchange will be another's before it is written
+		rec.Attribution = &a
 	}
 	if x.findings != nil {
 		rec.Findings = x.findings
@@ -66,7 +78,7 @@ func (x *exchange) record() {
 		// The exchange will be another's before it is asked.
 		plain = func(param string) bool { return rule.Plain(param) || receiver.Takes(param) }
 	}
-	h.audit.Write(rec, plain)
+	x.h.audit.WriteTaken(&rec, plain)
 }
 
 // note keeps the input that a verdict is about, for the record.

@@ -69,7 +69,7 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 // a page: by that alone it is neither withdrawn nor its route suspended.
 func (h *Handler) confirm(j *job, f *flight) {
 	j = j.forNobody()
-	first := h.startFill(j, false, f.overflowed)
+	first := h.startFill(j, f.overflowed)
 	defer first.stop()
 	if reasons := h.freshReasons(j, first); reasons != nil {
 		if ofVisitors(reasons[0]) {
@@ -80,7 +80,7 @@ func (h *Handler) confirm(j *job, f *flight) {
 	if !j.rule.Corroborate {
 		return
 	}
-	second := h.startFill(j, false, f.overflowed)
+	second := h.startFill(j, f.overflowed)
 	defer second.stop()
 	if h.freshReasons(j, second) != nil {
 		return

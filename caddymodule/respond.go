@@ -36,7 +36,7 @@ func (x *exchange) respond(o *store.Object) error {
 		x.writeHead(x.status)
 		return nil
 	}
-	x.w.Header()["Content-Length"] = []string{strconv.Itoa(len(o.Body))}
+	x.w.Header()["Content-Length"] = x.length
 	x.writeHead(x.status)
 	if x.r.Method != http.MethodHead {
 		x.send(o.Body)

@@ -232,10 +232,10 @@ func TestAuthorizedUpdatesNothing(t *testing.T) {
 // TestInterimIsTheVisitorsCopy: RFC 9110 §15.2. Handlers above may rewrite the lines of
 // a 1xx response in place, while the gate still reads what the origin sent.
 func TestInterimIsTheVisitorsCopy(t *testing.T) {
-	f := &fill{interim: make(chan interim, maxInterim)}
+	var given interim
+	f := &fill{interim: func(i interim) { given = i }}
 	f.writer = fillWriter{fill: f, request: t.Context(), header: http.Header{"Link": {"</a.css>; rel=preload"}}}
 	f.writer.WriteHeader(http.StatusEarlyHints)
-	given := <-f.interim
 	given.header["Link"][0] = "rewritten"
 	for _, h := range append(f.head().Informational, f.writer.header) {
 		if got := h.Get("Link"); got != "</a.css>; rel=preload" {

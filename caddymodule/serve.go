@@ -3,14 +3,12 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/gate"
-	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
@@ -18,6 +16,11 @@ import (
 // serve gives the visitor an admitted object. If it is not the one that was looked up
 // this moment, it may have been dropped, or its route tripped, since.
 func (x *exchange) serve(o *store.Object, outcome Outcome) error {
+	return x.serveAt(o, outcome, time.Now())
+}
+
+// serveAt is serve at a moment that is known: the one that the object was judged by.
+func (x *exchange) serveAt(o *store.Object, outcome Outcome, now time.Time) error {
 	if !x.inside {
 		x.enter()
 		if reason := x.revoked(o); reason != policies.ReasonNone {
@@ -28,26 +31,8 @@ func (x *exchange) serve(o *store.Object, outcome Outcome) error {
 		return x.fault(errPhase)
 	}
 	x.event, x.outcome, x.object, x.reasons = audit.EventServe, outcome, o, nil
-	now := time.Now()
-	h := x.w.Header()
-	personal := httpcache.HasPerVisitor(h) // set by a handler above; the object has none
-	copyFields(h, o.Header)
-	ttl := o.TTL(now)
-	h["Age"] = []string{strconv.FormatInt(int64(o.Age(now)/time.Second), 10)}
-	switch d := x.rule.Downstream; {
-	case d == nil || personal || o.Aged || remade(x.w):
-		httpcache.ForbidAs(h, x.rule.Profile)
-	case x.rule.Relay:
-		httpcache.RelayStored(h, o.Control.Header())
-	case outcome == OutcomeStale || ttl <= 0 || o.NoCache:
-		httpcache.ForbidAs(h, x.rule.Profile)
-	default:
-		if !httpcache.PermitAs(h, gate.PermissionOf(d, ttl, o.Age(now)), x.rule.Profile) {
-			x.reasons = []policies.Reason{policies.ReasonDownstreamTags}
-		}
-	}
-	x.servedStatus(ttl).Append(h)
-	return x.respond(o)
+	x.layHead(o, now)
+	return x.respondCoded(o)
 }
 
 // tripped says whether nothing is to be served from the store, or stored, on the route.
@@ -77,56 +62,6 @@ func (x *exchange) withheld(reason policies.Reason) error {
 	x.to(failed)
 	x.forbid()
 	return caddyhttp.Error(http.StatusBadGateway, errors.New("cacheward: "+reason.Info().Sentence))
-}
-
-// servedStatus is what RFC 9211 has for a stored response.
-func (x *exchange) servedStatus(ttl time.Duration) httpcache.Status {
-	s := httpcache.Status{TTL: ttl, HasTTL: true}
-	switch x.outcome {
-	case OutcomeCollapsed:
-		s.Fwd, s.Collapsed = x.forward(), true
-	case OutcomeFill:
-		s.Fwd, s.FwdStatus, s.Stored = x.forward(), x.object.Status, true
-	case OutcomeRevalidated:
-		s.Fwd, s.FwdStatus = x.forward(), http.StatusNotModified
-	default:
-		s.Hit = true
-	}
-	return s
-}
-
-// remade says whether a handler above holds the answer back to make another one of
-// it, as templates and intercept do: perhaps one for this visitor alone.
-func remade(w http.ResponseWriter) bool {
-	for {
-		if rec, ok := w.(caddyhttp.ResponseRecorder); ok && rec.Buffer() != nil {
-			return true
-		}
-		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = outer.Unwrap()
-	}
-}
-
-// copyFields adds an object's fields to those that handlers above have set. The
-// lines are copied: handlers above may change theirs, the object's are everybody's.
-func copyFields(outer http.Header, stored store.Fields) {
-	lines := make([]string, len(stored))
-	for i, f := range stored {
-		first := i == 0 || stored[i-1].Name != f.Name
-		have := outer[f.Name]
-		if first && f.Name == "Server" {
-			have = nil // the origin's replaces Caddy's, as with reverse_proxy
-		}
-		if len(have) > 0 {
-			outer[f.Name] = append(have[:len(have):len(have)], f.Value)
-			continue
-		}
-		lines[i] = f.Value
-		outer[f.Name] = lines[i : i+1 : i+1]
-	}
 }
 
 // corroborate gives the visitor the answer to their own request, while the
@@ -176,7 +111,7 @@ func (h *Handler) refresh(j *job, o *store.Object) {
 			h.judgeCorroborated(j, f, nil)
 			return
 		}
-		h.judgeOnce(j, f, h.startFill(j, false, f.overflowed), nil)
+		h.judgeOnce(j, f, h.startFill(j, f.overflowed), nil)
 	})
 	if !ok {
 		h.shared.flights.leave(f)

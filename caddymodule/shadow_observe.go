@@ -151,7 +151,7 @@ func (o *observer) unstorable(j *job, object *store.Object, body gate.Body, now 
 	if !body.Readable {
 		return o.unreadable()
 	}
-	if !object.Fresh(now) && !now.Before(object.KeepUntil) {
+	if !object.Fresh(now) && !now.Before(object.KeptUntil()) {
 		return policies.ReasonNotFresh
 	}
 	if _, ok := httpcache.VaryNames(o.header); !ok {

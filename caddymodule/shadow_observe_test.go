@@ -214,7 +214,7 @@ func TestWouldOfFieldsFromAbove(t *testing.T) {
 		var got []string
 		for i := range 3 {
 			w := &visitor{header: http.Header{"X-Visitor": {fmt.Sprint(i)}}}
-			x := b.begin(w, preparedRequest(w), caddyhttp.HandlerFunc(say(200, "<p>page</p>")))
+			x := b.begin(w, preparedRequest(w), caddyhttp.HandlerFunc(say(200, "<p>page</p>")), nil)
 			x.rule = b.policy.Route(&x.req)
 			x.to(routed)
 			x.rule.Dispose(&x.req, &x.parts)

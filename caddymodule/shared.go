@@ -41,6 +41,7 @@ type shared struct {
 	flights     *flights
 	keyLocks    store.KeyLocks
 	budget      budget
+	forming     forming
 	// observed bounds what is held of the answers on routes that only observe, so that
 	// they take nothing from fills.
 	observed budget

@@ -60,12 +60,20 @@ func (c *claim) done() {
 var errAbandoned = errors.New("cacheward: the fill was abandoned")
 
 // spoolWindow is how far a fill that is too large to store may run ahead of the
-// visitor who reads it.
-const spoolWindow = 256 << 10
+// visitor who reads it. A download holds three of them at most, which are not counted
+// against the budget: as much as a proxied connection holds, by order of magnitude.
+const spoolWindow = 64 << 10
+
+// spoolPiece is how much of the body the reader is given at once.
+const spoolPiece = 32 << 10
 
 // spool holds the body of a fill while it arrives. One writer, at most one
 // reader. A body over the limit is no longer kept: with a reader it streams
 // through a window, without one the writer is told to stop.
+//
+// Until the first bytes are dropped the reader reads the very bytes that will be
+// stored, without a copy: they are only added to, and what is dropped first moves to
+// other memory. From then on its pieces are copies, for the window is used again.
 type spool struct {
 	limit  int64
 	budget *budget
@@ -76,7 +84,7 @@ type spool struct {
 	mu     sync.Mutex
 	moved  sync.Cond
 	buf    []byte
-	base   int64 // bytes dropped before buf
+	base   int64 // bytes dropped before buf; 0: buf is only added to
 	pos    int64 // how far the reader is
 	reader bool
 	over   policies.Reason // why the body cannot be stored
@@ -93,6 +101,23 @@ func newSpool(limit int64, b *budget, overflowed func(policies.Reason)) *spool {
 	return s
 }
 
+// announce says how long the body will be, before the first of it. What is too long is
+// known not to be storable from then on; the rest gets its memory, in one piece.
+func (s *spool) announce(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed, s.over != policies.ReasonNone:
+	case n > s.limit:
+		s.overflow(policies.ReasonTooLarge)
+	case !s.budget.take(n):
+		s.overflow(policies.ReasonMemoryFull)
+	default:
+		s.held = n
+		s.buf = make([]byte, 0, n)
+	}
+}
+
 // Write takes the next bytes of the body. It fails only when nobody wants them.
 func (s *spool) Write(p []byte) (int, error) {
 	s.mu.Lock()
@@ -102,13 +127,14 @@ func (s *spool) Write(p []byte) (int, error) {
 	}
 	if s.over == policies.ReasonNone {
 		reason := policies.ReasonNone
-		switch {
-		case int64(len(s.buf)+len(p)) > s.limit:
+		size := int64(len(s.buf) + len(p))
+		switch more := max(0, size-s.held); {
+		case size > s.limit:
 			reason = policies.ReasonTooLarge
-		case !s.budget.take(int64(len(p))):
+		case !s.budget.take(more):
 			reason = policies.ReasonMemoryFull
 		default:
-			s.held += int64(len(p))
+			s.held += more
 		}
 		if reason != policies.ReasonNone {
 			s.overflow(reason)
@@ -147,19 +173,17 @@ func (s *spool) makeRoom() bool {
 	}
 }
 
-// drop forgets bytes that the reader has had. What is left is a window, so the
-// memory for a body that was to be stored goes back at once: a long download must
-// not keep others from being filled. The lock is held.
+// drop forgets bytes that the reader has had. The first time, what is left moves into
+// a window, and the memory for a body that was to be stored goes back as soon as the
+// reader has done with it: a long download must not keep others from being filled. The
+// lock is held.
 func (s *spool) drop(n int64) {
-	rest := s.buf[n:]
-	s.base += n
-	if cap(s.buf) <= 4*spoolWindow {
-		s.buf = s.buf[:copy(s.buf, rest)]
-		return
+	rest, window := s.buf[n:], s.buf[:0]
+	if s.base == 0 {
+		window = make([]byte, 0, 3*spoolWindow)
 	}
-	s.buf = append(make([]byte, 0, 2*spoolWindow), rest...)
-	s.budget.give(s.held)
-	s.held = 0
+	s.base += n
+	s.buf = append(window, rest...)
 }
 
 // forgo says that the body may not be stored any more, for this reason. It is false
@@ -231,7 +255,8 @@ func (s *spool) giveBack() {
 func (s *spool) attach() { s.reader = true }
 
 // copyTo writes the body to w as it arrives, until it is complete, broken, or the
-// context ends. flush is called whenever the reader has caught up.
+// context ends. flush is called whenever the reader has caught up and there is more to
+// come.
 func (s *spool) copyTo(ctx context.Context, w io.Writer, flush func()) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
@@ -240,44 +265,52 @@ func (s *spool) copyTo(ctx context.Context, w io.Writer, flush func()) error {
 	})
 	defer stop()
 	defer s.detach()
-	chunk := make([]byte, 32<<10)
+	var copied []byte
 	for {
-		n, err := s.next(ctx, chunk)
-		if n > 0 {
-			if _, err := w.Write(chunk[:n]); err != nil {
-				return err
-			}
-			if n < len(chunk) {
-				flush()
-			}
-		}
+		piece, caughtUp, err := s.next(ctx, &copied)
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+		if caughtUp {
+			flush()
+		}
 	}
 }
 
-// next copies bytes that the reader has not had, waiting for some.
-func (s *spool) next(ctx context.Context, chunk []byte) (int, error) {
+// next returns bytes that the reader has not had, waiting for some. They are good until
+// it is called again. CaughtUp says that there are no more now, but there will be.
+func (s *spool) next(ctx context.Context, copied *[]byte) (piece []byte, caughtUp bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.base > 0 && s.held > 0 { // the reader has done with what was before the window
+		s.budget.give(s.held)
+		s.held = 0
+	}
 	for {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return nil, false, err
 		}
-		if n := copy(chunk, s.buf[s.pos-s.base:]); n > 0 {
-			s.pos += int64(n)
+		if rest := s.buf[s.pos-s.base:]; len(rest) > 0 {
+			piece = rest[:min(len(rest), spoolPiece)]
+			if s.base > 0 {
+				*copied = append((*copied)[:0], piece...)
+				piece = *copied
+			}
+			s.pos += int64(len(piece))
 			s.moved.Broadcast()
-			return n, nil
+			return piece, len(piece) == len(rest) && !s.closed, nil
 		}
 		if s.closed {
 			if s.err != nil {
-				return 0, s.err
+				return nil, false, s.err
 			}
-			return 0, io.EOF
+			return nil, false, io.EOF
 		}
 		s.moved.Wait()
 	}

@@ -76,7 +76,7 @@ func ownVersion() string {
 
 func (h *Handler) status() control.HandlerStatus {
 	s := control.HandlerStatus{
-		Handler: h.called(), Store: h.sharedKey, Policy: policyDigest(h.written), PolicyFile: h.PolicyFile,
+		Handler: h.called(), Store: h.sharedKey, Policy: h.digest, PolicyFile: h.PolicyFile,
 		Mode: string(cmp.Or(h.written.Mode, policies.Enforce)), Routes: []control.RouteStatus{},
 	}
 	for _, rule := range h.policy.Rules() {
@@ -95,8 +95,7 @@ func (h *Handler) status() control.HandlerStatus {
 	return s
 }
 
-// policyDigest is that of the policy as it was written: two handlers with the same one
-// decide alike.
+// policyDigest is that of the policy as it was written.
 func policyDigest(p *policies.Policy) string {
 	data, err := json.Marshal(p)
 	if err != nil {

@@ -181,7 +181,7 @@ func stateOfVisitor(d *gate.Divergence, reasons []policies.Reason) bool {
 func (h *Handler) again(j *job) (*gate.Divergence, []policies.Reason) {
 	var answers [2]gate.Answer
 	for i := range answers {
-		fill := h.startFill(j, false, func(policies.Reason) {})
+		fill := h.startFill(j, func(policies.Reason) {})
 		defer fill.stop()
 		if reasons := h.freshReasons(j, fill); reasons != nil {
 			return nil, reasons

@@ -45,6 +45,36 @@ func (w *workers) run(fn func()) bool {
 	return true
 }
 
+// here is run in the caller's goroutine.
+func (w *workers) here(fn func()) bool {
+	if !w.count() {
+		return false
+	}
+	defer w.uncount()
+	defer func() {
+		if v := recover(); v != nil {
+			w.panicked(v)
+		}
+	}()
+	fn()
+	return true
+}
+
+// count counts one more worker, which the caller runs, until uncount. It is false when
+// the workers are being stopped.
+func (w *workers) count() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return false
+	}
+	w.wg.Add(1)
+	return true
+}
+
+// uncount is for a worker that has ended, or is no longer the config's to wait for.
+func (w *workers) uncount() { w.wg.Done() }
+
 // stop ends the context and waits until all have ended, or for the limit.
 func (w *workers) stop(limit time.Duration) error {
 	w.cancel()

@@ -208,7 +208,7 @@ func compileRoute(p *Policy, route *Route, hosts *hostNames, tables headerTables
 	if r.headers, err = tables.of(&effective); err != nil {
 		return nil, err
 	}
-	r.varyOn = r.headers.keyed()
+	r.varyOn = r.headers.keyed
 	if r.headers.personal {
 		r.Downstream, r.Relay = nil, false
 	}

@@ -202,7 +202,7 @@ func (d decider) declaredHeader(out *Decision, name string) {
 
 // builtinPrefix says whether a built-in list has a glob for the name.
 func (t *headerTable) builtinPrefix(name string) bool {
-	return slices.ContainsFunc(t.prefixes, func(p headerPrefix) bool { return strings.HasPrefix(name, p.prefix) })
+	return t.prefixes.find(name) != nil
 }
 
 // findPattern is the index of the pattern that claims the name: an exact one before a

@@ -15,7 +15,13 @@ type decoder struct {
 	diags  Diagnostics
 	source positions // of the policy or of the route being decoded
 	prefix string    // that route's path within the policy
+	routes *routeDecoder
+	// paths are those that have been joined: all routes have the same.
+	paths map[pathStep]string
 }
+
+// pathStep is a step from a field to one within it.
+type pathStep struct{ path, step string }
 
 // reader reads the value of one key; path is relative to the policy or route.
 type reader func(n *node, path string)
@@ -33,7 +39,7 @@ func decodePolicy(root *node) (*Policy, error) {
 
 // decodeNodes reads what can be read, and says what cannot.
 func decodeNodes(root *node) (*Policy, Diagnostics) {
-	d := decoder{source: make(positions)}
+	d := decoder{}
 	return d.policy(root), d.diags
 }
 
@@ -82,6 +88,24 @@ func join(path, step string) string {
 	return path + "." + step
 }
 
+// join is [join], and does it once.
+func (d *decoder) join(path, step string) string {
+	if path == "" {
+		return step
+	}
+	joined, ok := d.paths[pathStep{path, step}]
+	if !ok {
+		if d.paths == nil {
+			d.paths = make(map[pathStep]string)
+		}
+		joined = join(path, step)
+		d.paths[pathStep{path, step}] = joined
+	}
+	return joined
+}
+
+func (d *decoder) placed(path string, pos Position) { d.source = append(d.source, placed{path, pos}) }
+
 func (d *decoder) fault(pos Position, path, message, fix string) {
 	d.diags = append(d.diags, Diagnostic{Pos: pos, Path: join(d.prefix, path), Message: message, Fix: fix})
 }
@@ -109,11 +133,11 @@ func (d *decoder) object(n *node, path, what string, members ...member) {
 		if d.repeated(n, i, path) {
 			continue
 		}
-		at := join(path, f.key)
-		d.source[at] = f.pos
+		at, pos := d.join(path, f.key), f.pos
 		if f.value.kind == scalar {
-			d.source[at] = f.value.pos
+			pos = f.value.pos
 		}
+		d.placed(at, pos)
 		members[m].read(f.value, at)
 	}
 }
@@ -156,6 +180,7 @@ func word[T ~string](d *decoder, into *T, what string) reader {
 // words reads a list of scalars.
 func (d *decoder) words(into *[]string, what string) reader {
 	return func(n *node, path string) {
+		*into = slices.Grow(*into, len(n.items))
 		each(d, n, path, "a list of "+what+"s", func(item *node, path string) {
 			if text, ok := d.text(item, path, "a "+what); ok {
 				*into = append(*into, text)
@@ -175,8 +200,8 @@ func each(d *decoder, n *node, path, what string, read reader) {
 		d.fault(n.pos, path, "the list is empty", "name something, or leave it out")
 	}
 	for i, item := range n.items {
-		at := join(path, strconv.Itoa(i))
-		d.source[at] = item.pos
+		at := d.join(path, strconv.Itoa(i))
+		d.placed(at, item.pos)
 		read(item, at)
 	}
 }

@@ -2,12 +2,13 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
 func (d *decoder) policy(n *node) *Policy {
-	p := &Policy{source: d.source}
-	d.source[""] = n.pos
+	p := new(Policy)
+	d.placed("", n.pos)
 	d.object(n, "", "a policy",
 		member{"version", d.integer(&p.Version, "the version, 1")},
 		member{"mode", word(d, &p.Mode, "a mode")},
@@ -17,56 +18,76 @@ func (d *decoder) policy(n *node) *Policy {
 		member{"identity", d.identity(&p.Identity)},
 		member{"downstream", d.cdn(&p.Downstream)},
 		member{"routes", func(n *node, path string) {
+			p.Routes = slices.Grow(p.Routes, len(n.items))
 			each(d, n, path, "a list of routes", func(item *node, path string) {
 				p.Routes = append(p.Routes, d.route(item, path))
 			})
 		}},
 	)
+	p.source = d.source
 	return p
+}
+
+// routeDecoder reads routes, one after the other. What it reads them with is made once.
+type routeDecoder struct {
+	route   Route // the one being read
+	members []member
+	source  positions // room for the places of its fields
 }
 
 // route reads a route. Its fields are known by the route's name from here on, and
 // their places are the route's own, so that routes can move between policies.
 func (d *decoder) route(n *node, path string) Route {
-	r := Route{source: make(positions)}
-	r.source[""] = n.pos
+	if d.routes == nil {
+		d.routes = d.routeDecoder()
+	}
+	o := d.routes
 	outer, outerPrefix := d.source, d.prefix
-	d.source, d.prefix = r.source, path
+	d.source, d.prefix = o.source[:0], path
 	if name := n.get("name"); name != nil && name.form == formText && routeName(name.text) {
 		d.prefix = "routes." + name.text
 	}
-	d.object(n, "", "a route",
-		member{"name", word(d, &r.Name, "a name")},
-		member{"match", d.match(&r.Match)},
-		member{"cache", d.cache(&r.Cache)},
-		member{"params", d.inputs(&r.Params)},
-		member{"cookies", d.inputs(&r.Cookies)},
-		member{"headers", d.headers(&r.Headers)},
-		member{"attribution", d.attribution(&r.Attribution)},
-		member{"admission", d.choice(&r.Admission, "corroborated or once")},
-		member{"set_cookie", d.choice(&r.SetCookie, "refuse or strip")},
-		member{"downstream", d.downstream(&r.Downstream)},
-		member{"heuristic", word(d, &r.Heuristic, "on or off")},
-		member{"error_ttl", func(n *node, path string) {
-			r.ErrorTTL = new(Duration)
-			d.duration(r.ErrorTTL, true)(n, path)
-		}},
-		member{"targeted", d.targeted(&r.Targeted)},
-		member{"authorization", d.choice(&r.Authorization, "bypass or rfc9111")},
-		member{"address", d.choice(&r.Address, "strip or forward")},
-		member{"request_directives", word(d, &r.RequestDirectives, "obey or ignore")},
-		member{"vouch", d.vouch(&r.Vouch)},
-		member{"inspect", d.choice(&r.Inspect, "on or off")},
-		member{"ignore", d.ignore(&r.Ignore)},
-		member{"tolerate", d.tolerate(&r.Tolerate)},
-		member{"recheck", d.share(&r.Recheck)},
-		member{"mode", word(d, &r.Mode, "a mode")},
-		member{"ambiguous", word(d, &r.Ambiguous, "bypass or deny")},
-		member{"on_leak", word(d, &r.OnLeak, "trip or warn")},
-		member{"identity", d.identity(&r.Identity)},
-	)
+	o.route = Route{}
+	d.placed("", n.pos)
+	d.object(n, "", "a route", o.members...)
+	o.route.source, o.source = slices.Clone(d.source), d.source
 	d.source, d.prefix = outer, outerPrefix
-	return r
+	return o.route
+}
+
+func (d *decoder) routeDecoder() *routeDecoder {
+	o := new(routeDecoder)
+	o.members = []member{
+		{"name", word(d, &o.route.Name, "a name")},
+		{"match", d.match(&o.route.Match)},
+		{"cache", d.cache(&o.route.Cache)},
+		{"params", d.inputs(&o.route.Params)},
+		{"cookies", d.inputs(&o.route.Cookies)},
+		{"headers", d.headers(&o.route.Headers)},
+		{"attribution", d.attribution(&o.route.Attribution)},
+		{"admission", d.choice(&o.route.Admission, "corroborated or once")},
+		{"set_cookie", d.choice(&o.route.SetCookie, "refuse or strip")},
+		{"downstream", d.downstream(&o.route.Downstream)},
+		{"heuristic", word(d, &o.route.Heuristic, "on or off")},
+		{"error_ttl", func(n *node, path string) {
+			o.route.ErrorTTL = new(Duration)
+			d.duration(o.route.ErrorTTL, true)(n, path)
+		}},
+		{"targeted", d.targeted(&o.route.Targeted)},
+		{"authorization", d.choice(&o.route.Authorization, "bypass or rfc9111")},
+		{"address", d.choice(&o.route.Address, "strip or forward")},
+		{"request_directives", word(d, &o.route.RequestDirectives, "obey or ignore")},
+		{"vouch", d.vouch(&o.route.Vouch)},
+		{"inspect", d.choice(&o.route.Inspect, "on or off")},
+		{"ignore", d.ignore(&o.route.Ignore)},
+		{"tolerate", d.tolerate(&o.route.Tolerate)},
+		{"recheck", d.share(&o.route.Recheck)},
+		{"mode", word(d, &o.route.Mode, "a mode")},
+		{"ambiguous", word(d, &o.route.Ambiguous, "bypass or deny")},
+		{"on_leak", word(d, &o.route.OnLeak, "trip or warn")},
+		{"identity", d.identity(&o.route.Identity)},
+	}
+	return o
 }
 
 func (d *decoder) identity(into **Identity) reader {
@@ -163,7 +184,7 @@ func (d *decoder) statuses(into *map[int]Duration) reader {
 		}
 		*into = make(map[int]Duration, len(n.fields))
 		for i, f := range n.fields {
-			at := join(path, f.key)
+			at := d.join(path, f.key)
 			status, err := strconv.Atoi(f.key)
 			if err != nil || strconv.Itoa(status) != f.key || status < 100 || status > 999 {
 				d.fault(f.pos, path, fmt.Sprintf("%q is not a status", f.key), "write a number such as 404")
@@ -172,7 +193,7 @@ func (d *decoder) statuses(into *map[int]Duration) reader {
 			if d.repeated(n, i, path) {
 				continue
 			}
-			d.source[at] = f.pos
+			d.placed(at, f.pos)
 			var lifetime Duration
 			d.duration(&lifetime, false)(f.value, at)
 			(*into)[status] = lifetime

@@ -129,7 +129,7 @@ var builtinDetectors = sync.OnceValue(func() *detectorTable {
 // there for its anchors only.
 func readDetectors(root *node) (*detectorTable, error) {
 	table := new(detectorTable)
-	d := decoder{source: make(positions)}
+	d := decoder{}
 	d.object(root, "", "the catalogue of detectors",
 		member{"version", d.integer(&table.version, "a version")},
 		member{"shared", func(*node, string) {}},

@@ -162,20 +162,23 @@ func (r *Rule) disposeCookie(c Field, p *Parts, v *Verdict) {
 // (a ; within quotes ends the pair for some and not for others), a blank inside
 // the name, and bytes that RFC 6265 does not allow.
 func cutCookie(pair string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(pair, "=")
-	if !ok || name == "" || name[0] == '$' || strings.ContainsAny(name, " \t\"") {
-		return "", "", false
-	}
-	for i := 0; i < len(pair); i++ {
-		if c := pair[i]; c < ' ' || c >= 0x7f {
+	end, quotes := -1, 0
+	for i := range len(pair) {
+		switch c := pair[i]; {
+		case c < ' ' || c >= 0x7f, end < 0 && (c == ' ' || c == '"'):
 			return "", "", false
+		case c == '=' && end < 0:
+			end = i
+		case c == '"':
+			quotes++
 		}
 	}
-	if strings.HasPrefix(value, " ") || strings.HasSuffix(name, " ") {
+	if end <= 0 || pair[0] == '$' {
 		return "", "", false
 	}
-	if quotes := strings.Count(value, `"`); quotes > 0 &&
-		(quotes != 2 || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"') {
+	name, value = pair[:end], pair[end+1:]
+	if strings.HasPrefix(value, " ") ||
+		quotes > 0 && (quotes != 2 || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"') {
 		return "", "", false
 	}
 	return name, value, true

@@ -90,13 +90,16 @@ type headerDisposition struct {
 // headerTable finds the disposition of a header by its canonical name. It is
 // read-only once built, and looking up does not allocate.
 type headerTable struct {
-	exact    map[string]headerDisposition
-	globs    []headerGlob   // declared ones, the strictest first
-	prefixes []headerPrefix // of the built-in lists
+	exact    map[string]*headerDisposition
+	globs    []headerGlob // declared ones, the strictest first
+	prefixes prefixTable  // of the built-in lists
 	others   headerDisposition
 	// personal: the route keys or varies on a header that makes a visitor a person,
 	// or on a glob, of which no Vary can say what it stands for.
 	personal bool
+	// keyed names the single headers that the route itself keys, ordered. Those that
+	// may vary are the origin's to name.
+	keyed []string
 }
 
 type headerGlob struct {
@@ -107,6 +110,35 @@ type headerGlob struct {
 type headerPrefix struct {
 	prefix string
 	headerDisposition
+}
+
+// prefixTable has the prefixes in their order, by their third letter: that of X-Auth- is
+// one of many, and the first two are not.
+type prefixTable [32][]headerPrefix
+
+// prefixSlot is where the prefixes are that a name of at least three letters may have.
+func prefixSlot(name string) int { return int(name[2] & 31) }
+
+func (t *prefixTable) add(p headerPrefix) {
+	if len(p.prefix) < 3 {
+		panic("policies: a prefix of header names of less than three letters: " + p.prefix)
+	}
+	slot := prefixSlot(p.prefix)
+	t[slot] = append(t[slot], p)
+}
+
+// find returns the first prefix of the name, or nil.
+func (t *prefixTable) find(name string) *headerPrefix {
+	if len(name) < 3 {
+		return nil
+	}
+	prefixes := t[prefixSlot(name)]
+	for i := range prefixes {
+		if strings.HasPrefix(name, prefixes[i].prefix) {
+			return &prefixes[i]
+		}
+	}
+	return nil
 }
 
 // headerTables are the tables of one policy, by what they are made of. Thousands of
@@ -138,7 +170,7 @@ func newHeaderTable(route *Route, identity *Identity) *headerTable {
 	if in == nil {
 		in = new(HeaderInputs)
 	}
-	t := &headerTable{exact: make(map[string]headerDisposition, 128), others: headerDisposition{verb: Strip}}
+	t := &headerTable{exact: make(map[string]*headerDisposition, 128), others: headerDisposition{verb: Strip}}
 	switch in.Others {
 	case Bypass:
 		t.others = headerDisposition{verb: Bypass, reason: ReasonHeaderBypass}
@@ -156,12 +188,12 @@ func newHeaderTable(route *Route, identity *Identity) *headerTable {
 	}
 	if route.Cache.Kind == CacheOrigin {
 		for _, name := range defaultVary {
-			t.exact[name] = headerDisposition{verb: Vary}
+			t.exact[name] = &headerDisposition{verb: Vary}
 		}
 	}
 	if sharesAuthorized(route) {
 		// Not declared: what the route or the identity says of it is stricter.
-		t.exact["Authorization"] = headerDisposition{verb: Forward}
+		t.exact["Authorization"] = &headerDisposition{verb: Forward}
 	}
 	if identity != nil {
 		for _, name := range identity.Headers {
@@ -170,15 +202,16 @@ func newHeaderTable(route *Route, identity *Identity) *headerTable {
 	}
 	t.declareAll(in)
 	slices.SortStableFunc(t.globs, func(a, b headerGlob) int { return stricter(a.verb, b.verb) })
+	t.keyed = t.keyedNames()
 	return t
 }
 
 func (t *headerTable) builtin(name string, d headerDisposition) {
 	if prefix, ok := strings.CutSuffix(name, "*"); ok {
-		t.prefixes = append(t.prefixes, headerPrefix{prefix, d})
+		t.prefixes.add(headerPrefix{prefix, d})
 		return
 	}
-	t.exact[name] = d
+	t.exact[name] = &d
 }
 
 func (t *headerTable) declare(pattern string, d headerDisposition) {
@@ -187,7 +220,7 @@ func (t *headerTable) declare(pattern string, d headerDisposition) {
 		t.globs = append(t.globs, headerGlob{newNameGlob(pattern, kindHeader), d})
 		return
 	}
-	t.exact[http.CanonicalHeaderKey(pattern)] = d
+	t.exact[http.CanonicalHeaderKey(pattern)] = &d
 }
 
 func (t *headerTable) declareAll(in *HeaderInputs) {
@@ -222,33 +255,31 @@ func (t *headerTable) isPersonal(name string) bool {
 // find returns the disposition of a canonical field name: that of the name if it
 // is declared, else of a declared glob, else of a built-in list. A glob that
 // strips does not reach what a built-in list guards: who means X-Auth-Token must
-// say so.
-func (t *headerTable) find(name string) headerDisposition {
-	d, known := t.exact[name]
-	if d.declared {
-		return d
-	}
-	if !known {
+// say so. The disposition is the table's own.
+func (t *headerTable) find(name string) *headerDisposition {
+	d := t.exact[name]
+	switch {
+	case d == nil:
 		d = t.findPrefix(name)
+	case d.declared:
+		return d
 	}
 	for i := range t.globs {
 		if g := &t.globs[i]; g.match(name) {
 			if g.verb == Strip && d.verb == Bypass && d.reason != ReasonHeaderBypass {
 				return d
 			}
-			return g.headerDisposition
+			return &g.headerDisposition
 		}
 	}
 	return d
 }
 
-func (t *headerTable) findPrefix(name string) headerDisposition {
-	for i := range t.prefixes {
-		if strings.HasPrefix(name, t.prefixes[i].prefix) {
-			return t.prefixes[i].headerDisposition
-		}
+func (t *headerTable) findPrefix(name string) *headerDisposition {
+	if p := t.prefixes.find(name); p != nil {
+		return &p.headerDisposition
 	}
-	return t.others
+	return &t.others
 }
 
 // covers says whether a Vary on name is taken care of: the header is in the key,
@@ -265,9 +296,7 @@ func (t *headerTable) covers(name string) bool {
 	return false
 }
 
-// keyed names the single headers that the route itself keys, ordered. Those that
-// may vary are the origin's to name.
-func (t *headerTable) keyed() []string {
+func (t *headerTable) keyedNames() []string {
 	var names []string
 	for name, d := range t.exact {
 		if d.verb == Key {

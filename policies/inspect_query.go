@@ -39,9 +39,18 @@ func (r *Rule) inspectQuery(req *Request, v *Verdict) {
 	}
 }
 
+// plainQuery are the bytes of a query that mean themselves to every parser.
+var plainQuery = func() (plain [256]bool) {
+	for c := '!'; c < 0x7f; c++ {
+		plain[c] = c != ';' && c != '#' && c != '%'
+	}
+	return plain
+}()
+
 func inspectQueryBytes(q string, v *Verdict) {
 	for i := 0; i < len(q); i++ {
 		switch c := q[i]; {
+		case plainQuery[c]:
 		case c == ';':
 			v.add(ReasonQuerySemicolon)
 		case c == ' ':
@@ -66,16 +75,18 @@ func inspectQueryBytes(q string, v *Verdict) {
 // would be taken for a declared, not stripped parameter by an app that folds case,
 // decodes names, cuts arrays off or maps . and space to _ as PHP does.
 func (r *Rule) aliases(name, folded string) bool {
+	if folded == name { // as nearly all are
+		if _, exact := r.paramFolds[name]; !exact {
+			return false
+		}
+		_, declared := r.params.find(name)
+		return !declared
+	}
 	if verb, declared := r.params.find(name); declared && verb != Strip {
 		return false
 	}
 	if _, exact := r.paramFolds[folded]; exact {
-		// The exact spelling that is declared as stripped is no alias of itself.
-		verb, declared := r.params.find(name)
-		return !declared || verb == Strip && folded != name
-	}
-	if folded == name {
-		return false
+		return true
 	}
 	verb, declared := r.params.find(folded)
 	return declared && verb != Strip

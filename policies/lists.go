@@ -85,7 +85,7 @@ var builtinLists = sync.OnceValue(func() *nameLists {
 
 func readLists(root *node) (*nameLists, error) {
 	lists := &nameLists{entries: make(map[string][]ListEntry), sets: make(map[string]*[2]nameSet)}
-	d := decoder{source: make(positions)}
+	d := decoder{}
 	members := []member{{"version", d.integer(&lists.version, "a version")}}
 	for _, f := range root.fields {
 		if strings.HasPrefix(f.key, "@") {

@@ -2,7 +2,6 @@ package policies
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 )
@@ -19,9 +18,7 @@ func Merge(first, second *Policy) (*Policy, error) {
 	if second == nil {
 		second = new(Policy)
 	}
-	m := merger{first: first, second: second, source: make(positions)}
-	maps.Copy(m.source, second.source)
-	maps.Copy(m.source, first.source)
+	m := merger{first: first, second: second}
 	merged := &Policy{
 		Version:    mergeScalar(&m, "version", first.Version, second.Version),
 		Mode:       mergeScalar(&m, "mode", first.Mode, second.Mode),
@@ -31,8 +28,8 @@ func Merge(first, second *Policy) (*Policy, error) {
 		Identity:   m.identity(),
 		Downstream: m.cdn(),
 		Routes:     m.routes(),
-		source:     m.source,
 	}
+	merged.source = slices.Concat(m.united, first.source, second.source)
 	if len(m.diags) > 0 {
 		return nil, m.diags.sorted()
 	}
@@ -41,7 +38,7 @@ func Merge(first, second *Policy) (*Policy, error) {
 
 type merger struct {
 	first, second *Policy
-	source        positions
+	united        positions // of what comes from the second into a list of the first
 	diags         Diagnostics
 }
 
@@ -104,7 +101,8 @@ func (m *merger) union(path string, a, b []string) []string {
 		if slices.Contains(out, name) {
 			continue
 		}
-		m.source[join(path, strconv.Itoa(len(out)))] = m.second.source.at(join(path, strconv.Itoa(i)))
+		pos := m.second.source.at(join(path, strconv.Itoa(i)))
+		m.united = append(m.united, placed{join(path, strconv.Itoa(len(out))), pos})
 		out = append(out, name)
 	}
 	return out

@@ -111,6 +111,9 @@ func newNameGlob(pattern string, kind listKind) nameGlob {
 // match walks both at once and, where they part, lets the last * take one more
 // character: time is at most the product of the lengths.
 func (g nameGlob) match(name string) bool {
+	if g.pattern != "" && g.pattern[0] != '*' && (name == "" || g.pattern[0] != g.char(name[0])) {
+		return false // as nearly always
+	}
 	p, n, star, mark := 0, 0, -1, 0
 	for n < len(name) {
 		switch {

@@ -28,15 +28,26 @@ func (p Position) String() string {
 	return b.String()
 }
 
-// positions maps the path of a field within a Policy or Route, such as
-// "params.strip.0", to where it was written. Nil when the policy was built in Go.
-type positions map[string]Position
+// positions say where the fields of a Policy or Route were written. Nil when the policy
+// was built in Go. They are asked for when something is wrong, and many routes have a few
+// dozen each, so they are a list.
+type positions []placed
 
-// at returns the position of path, or of the nearest enclosing field that has one.
+// placed is a field by its path within the Policy or Route, such as "params.strip.0", and
+// where it was written.
+type placed struct {
+	path string
+	pos  Position
+}
+
+// at returns the position of path, or of the nearest enclosing field that has one. The
+// first of two counts.
 func (p positions) at(path string) Position {
 	for {
-		if pos, ok := p[path]; ok {
-			return pos
+		for i := range p {
+			if p[i].path == path {
+				return p[i].pos
+			}
 		}
 		if path == "" {
 			return Position{}

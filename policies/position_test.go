@@ -19,7 +19,7 @@ func TestPositionString(t *testing.T) {
 
 func TestPositionsAt(t *testing.T) {
 	whole, params, third := Position{Line: 1}, Position{Line: 4}, Position{Line: 5, Column: 9}
-	p := positions{"": whole, "params": params, "params.strip.3": third}
+	p := positions{{"", whole}, {"params", params}, {"params.strip.3", third}}
 	for path, want := range map[string]Position{
 		"params.strip.3": third, "params.strip.3.x": third, "params.strip.30": params, "params.strip": params, "params": params,
 		"paramsx": whole, "cache.ttl": whole, "": whole,

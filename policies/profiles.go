@@ -147,7 +147,7 @@ var builtinProfiles = sync.OnceValue(func() []*Profile {
 
 func readProfiles(root *node) ([]*Profile, error) {
 	var profiles []*Profile
-	d := decoder{source: make(positions)}
+	d := decoder{}
 	d.object(root, "", "the catalogue of profiles", member{"profiles", func(n *node, path string) {
 		each(&d, n, path, "a list of profiles", func(item *node, path string) {
 			profiles = append(profiles, d.profile(item, path))

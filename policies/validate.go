@@ -10,7 +10,7 @@ import (
 // reports all mistakes at once, as [Diagnostics], with their places if the policy
 // was read from a file. What it accepts can be compiled.
 func (p *Policy) Validate() error {
-	c := &checker{}
+	c := &checker{persons: make(map[personIn]string)}
 	top := section{c, p.source, ""}
 	if p.Version != 0 && p.Version != 1 {
 		top.fault("version", fmt.Sprintf("version %d is not known", p.Version), "write 1, or leave it out")
@@ -48,7 +48,10 @@ var (
 )
 
 // checker collects what is wrong with a policy.
-type checker struct{ diags Diagnostics }
+type checker struct {
+	diags   Diagnostics
+	persons map[personIn]string // what is known of lists; see personOf
+}
 
 // section is the policy itself or one of its routes: where its fields were
 // written, and its path.

@@ -45,14 +45,14 @@ func (s section) verbs(path string, kind listKind, all []verbNames) {
 	type claim struct {
 		verb Verb
 		name string
-		pos  Position
+		i    int
 	}
+	at := func(verb Verb, i int) string { return join(join(path, string(verb)), strconv.Itoa(i)) }
 	claims := make(map[string]claim)
 	for _, v := range all {
 		for i, name := range v.names {
-			at := join(join(path, string(v.verb)), strconv.Itoa(i))
 			if message, fix := checkName(kind, name); message != "" {
-				s.fault(at, message, fix)
+				s.fault(at(v.verb, i), message, fix)
 				continue
 			}
 			id := name
@@ -62,16 +62,16 @@ func (s section) verbs(path string, kind listKind, all []verbNames) {
 			first, claimed := claims[id]
 			switch {
 			case !claimed:
-				claims[id] = claim{v.verb, name, s.source.at(at)}
+				claims[id] = claim{v.verb, name, i}
 			case kind == kindParam && first.name != name && first.verb == v.verb:
 				// Two spellings with one verb contradict nobody.
 			case kind == kindParam && first.name != name:
-				s.fault(at, fmt.Sprintf("%q is %s, but %q is %s%s: apps that ignore letter case take one for the other",
-					name, v.verb, first.name, first.verb, place(first.pos)), "give both the same verb")
+				s.fault(at(v.verb, i), fmt.Sprintf("%q is %s, but %q is %s%s: apps that ignore letter case take one for the other",
+					name, v.verb, first.name, first.verb, place(s.source.at(at(first.verb, first.i)))), "give both the same verb")
 			case first.verb == v.verb:
-				s.fault(at, fmt.Sprintf("%q is given twice, first%s", name, place(first.pos)), "leave one out")
+				s.fault(at(v.verb, i), fmt.Sprintf("%q is given twice, first%s", name, place(s.source.at(at(first.verb, first.i)))), "leave one out")
 			default:
-				s.fault(at, fmt.Sprintf("%q is %s, but also %s%s", name, v.verb, first.verb, place(first.pos)), "give it one verb")
+				s.fault(at(v.verb, i), fmt.Sprintf("%q is %s, but also %s%s", name, v.verb, first.verb, place(s.source.at(at(first.verb, first.i)))), "give it one verb")
 			}
 		}
 	}
@@ -197,32 +197,57 @@ func (s section) identityKept(r *Route, id *Identity) {
 }
 
 func (s section) notIdentity(path string, kind listKind, names, persons []string, what string) {
+	if len(persons) == 0 {
+		return
+	}
 	for i, name := range names {
-		patterns := []string{name}
-		if strings.HasPrefix(name, "@") {
-			patterns = nil
-			for _, entry := range builtinLists().entries[name] {
-				patterns = append(patterns, entry.Pattern)
-			}
-		}
-		for _, p := range patterns {
-			if s.person(join(path, strconv.Itoa(i)), kind, p, persons, what) {
-				break
-			}
-		}
+		s.person(join(path, strconv.Itoa(i)), kind, name, persons, what)
 	}
 }
 
-// person reports a pattern that is within one of the persons', or around it.
-func (s section) person(path string, kind listKind, pattern string, persons []string, what string) bool {
+// person reports a name, or a list with one, that is within one of the persons', or
+// around it.
+func (s section) person(path string, kind listKind, name string, persons []string, what string) {
+	if person := s.personOf(kind, name, persons); person != "" {
+		s.fault(path, fmt.Sprintf("%q makes a visitor a person and cannot be %s", person, what),
+			"key it, or take it out of the identity of this route")
+	}
+}
+
+// personOf is the first of the persons' names that the pattern has to do with, or empty.
+// Lists are long, and many routes have the same one and the same identity.
+func (s section) personOf(kind listKind, name string, persons []string) string {
+	if !strings.HasPrefix(name, "@") {
+		return personWithin(kind, name, persons)
+	}
+	asked := personIn{name, kind, &persons[0], len(persons)}
+	person, known := s.persons[asked]
+	if !known {
+		for _, entry := range builtinLists().entries[name] {
+			if person = personWithin(kind, entry.Pattern, persons); person != "" {
+				break
+			}
+		}
+		s.persons[asked] = person
+	}
+	return person
+}
+
+// personIn is a list that is asked about persons, which are told by where they stand.
+type personIn struct {
+	list    string
+	kind    listKind
+	persons *string
+	many    int
+}
+
+func personWithin(kind listKind, pattern string, persons []string) string {
 	for _, person := range persons {
 		if within(kind, pattern, person) || within(kind, person, pattern) {
-			s.fault(path, fmt.Sprintf("%q makes a visitor a person and cannot be %s", person, what),
-				"key it, or take it out of the identity of this route")
-			return true
+			return person
 		}
 	}
-	return false
+	return ""
 }
 
 // within says whether every name that inner matches is matched by outer. A glob's

@@ -56,12 +56,20 @@ func parseYAML(file string, data []byte) (root *node, err error) {
 	if fault := checkYAMLTokens(file, tokens); fault != nil {
 		return nil, Diagnostics{*fault}
 	}
+	if root, ok := plainYAML(file, tokens); ok {
+		return root, nil
+	}
+	return parsedYAML(file, tokens)
+}
+
+// parsedYAML reads what the YAML parser makes of the tokens.
+func parsedYAML(file string, tokens token.Tokens) (*node, error) {
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, yamlError(file, err)
 	}
 	y := yamlReader{file: file, anchors: make(map[string]*node), budget: maxAliasNodes}
-	root = y.documents(tree.Docs)
+	root := y.documents(tree.Docs)
 	if err := y.diags.err(); err != nil {
 		return nil, err
 	}

@@ -112,21 +112,31 @@ func New(l *zap.Logger, o Options) *Log {
 // Attribution, Findings, Err) must not change any more. A method value as plain is
 // allocated anew for every call; it is better bound once.
 func (l *Log) Write(r *Record, plain func(param string) bool) {
+	if l.Takes(r.Event, r.Attribution != nil) {
+		l.WriteTaken(r, plain)
+	}
+}
+
+// Takes says, before a record is made, whether it is to be written: one of the event, with
+// an Attribution or without. Where records are sampled the answer is a matter of chance,
+// so it is to be asked once for each; a record that is taken goes to [Log.WriteTaken].
+func (l *Log) Takes(event Event, attributed bool) bool {
+	return (!sampled(event, attributed) || l.serves.take()) && l.core.Enabled(event.level())
+}
+
+// WriteTaken is Write for a record of which Takes has said that it is to be written.
+func (l *Log) WriteTaken(r *Record, plain func(param string) bool) {
 	l.write(r, plain, l.full == FullWait)
 }
 
 // Offer is Write, but it never waits for room. It is for callers that hold a lock.
 func (l *Log) Offer(r *Record, plain func(param string) bool) {
-	l.write(r, plain, false)
+	if l.Takes(r.Event, r.Attribution != nil) {
+		l.write(r, plain, false)
+	}
 }
 
 func (l *Log) write(r *Record, plain func(param string) bool, wait bool) {
-	if r.sampled() && !l.serves.take() {
-		return
-	}
-	if !l.core.Enabled(r.Event.level()) {
-		return
-	}
 	if l.queue == nil {
 		l.emit(r, plain, time.Now())
 		return

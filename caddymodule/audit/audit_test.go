@@ -51,7 +51,7 @@ func full(event Event) *Record {
 		Object:  "0198a1b2", Key: store.Key{0xab, 0xcd, 0xef, 1, 2, 3, 4, 5, 6},
 		Address: "192.0.2.7", Marks: "a=b",
 		Method: "GET", Scheme: "https", Host: "hapitas.example", Path: "/register/lp", Query: "ref=friend&source=lp",
-		Status: 200, TTL: -1500 * time.Millisecond, Age: 61500 * time.Millisecond, Size: 4096,
+		Status: 200, TTL: -1500 * time.Millisecond, Age: 61500 * time.Millisecond, Size: 4096, Coding: "br",
 		OriginTime: 12345 * time.Microsecond, Duration: 20 * time.Millisecond,
 		Difference: place{7}, Findings: places{{8}}, Detail: "X-Token", Err: errors.New("broken"),
 		Probe: true, From: time.Date(2026, 11, 23, 12, 0, 1, 2_999_999, time.FixedZone("JST", 9*3600)), Until: time.Date(2026, 11, 23, 3, 1, 0, 0, time.UTC),
@@ -89,7 +89,7 @@ func TestWriteEveryField(t *testing.T) {
 	want := map[string]any{
 		"schema": int64(1), "event": "serve", "route": "landing", "outcome": "hit", "mode": "enforce", "would": "fill",
 		"reasons": []any{"set-cookie", "private"},
-		"key":     "abcdef0102030405", "object": "0198a1b2", "ttl_s": -1.5, "age_s": 61.5, "size_bytes": int64(4096),
+		"key":     "abcdef0102030405", "object": "0198a1b2", "ttl_s": -1.5, "age_s": 61.5, "size_bytes": int64(4096), "coding": "br",
 		"method": "GET", "host": "hapitas.example",
 		"url":    "https://hapitas.example/register/lp?ref=" + keys.HashValue("friend") + "&source=lp",
 		"status": int64(200), "origin_ms": 12.345, "duration_ms": 20.0,

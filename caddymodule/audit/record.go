@@ -43,6 +43,8 @@ type Record struct {
 	TTL, Age time.Duration
 	// Size of Object's body in bytes.
 	Size int64
+	// Coding is the content coding in which it was served; empty: as it is.
+	Coding string
 	// OriginTime is the time until the head of the origin's answer came,
 	// Duration that of the whole request.
 	OriginTime, Duration time.Duration
@@ -77,8 +79,8 @@ type Record struct {
 	Records int64
 }
 
-// sampled says whether Options.Serves may leave the record out.
-func (r *Record) sampled() bool { return r.Event == EventServe && r.Attribution == nil }
+// sampled says whether Options.Serves may leave a record out.
+func sampled(event Event, attributed bool) bool { return event == EventServe && !attributed }
 
 // line is a record on its way into the log. It writes its fields straight to the
 // encoder: a slice of zap fields would be the largest allocation of a record.
@@ -138,7 +140,7 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	addOperation(enc, r)
 	// On more than the records that are left out: there may be none of those to say so. But
 	// not on one that stands for no other.
-	if l.log.serves != (Sampling{}) && (r.sampled() || r.Event == EventStore || r.Event == EventBypass) {
+	if l.log.serves != (Sampling{}) && (sampled(r.Event, r.Attribution != nil) || r.Event == EventStore || r.Event == EventBypass) {
 		enc.AddFloat64("serves_pct", l.log.serves.percent())
 	}
 	return errs
@@ -162,6 +164,7 @@ func addObject(enc zapcore.ObjectEncoder, r *Record) {
 	if r.Object != "" || r.Size > 0 {
 		enc.AddInt64("size_bytes", r.Size)
 	}
+	addString(enc, "coding", r.Coding)
 }
 
 // addRequest writes what was asked for. Strings, not bytes, although those would

@@ -216,41 +216,63 @@ func mark(hidden []bool, s, value string) {
 	}
 }
 
-// The characters that are written as they are, beside letters and digits.
-const (
-	inPath = "-._~!$&'()*+,;=:@/%[]"
-	inName = "-._~!$'()*+,@/%[]?"
+// The characters that are written as they are.
+var (
+	inPath = lettersAnd("-._~!$&'()*+,;=:@/%[]")
+	inName = lettersAnd("-._~!$'()*+,@/%[]?")
 )
+
+// letters are a set of bytes.
+type letters [256]bool
+
+// lettersAnd are letters, digits and what is named beside them. All of them are ASCII.
+func lettersAnd(extra string) *letters {
+	set := new(letters)
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + extra {
+		set[c] = true
+	}
+	return set
+}
 
 // escaped is s with everything escaped that does not belong into a host or path,
 // and cut off after limit bytes.
 func escaped(s string, limit int) string {
-	if len(s) <= limit && strings.IndexFunc(s, func(r rune) bool { return !allowed(r, inPath) }) < 0 {
+	if len(s) <= limit && inPath.leading(s) == len(s) {
 		return s
 	}
 	return string(appendEscaped(nil, s, limit, inPath))
 }
 
-// appendEscaped writes s, percent-encoding control characters, whatever is not
-// ASCII, and all else that is not allowed. What exceeds limit becomes "...".
-func appendEscaped(b []byte, s string, limit int, extra string) []byte {
-	const digits = "0123456789ABCDEF"
+// leading is how many bytes at the beginning of s are in the set.
+func (set *letters) leading(s string) int {
 	for i := range len(s) {
-		if i == limit {
-			return append(b, "..."...)
-		}
-		if c := s[i]; allowed(rune(c), extra) {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', digits[c>>4], digits[c&15])
+		if !set[s[i]] {
+			return i
 		}
 	}
-	return b
+	return len(s)
 }
 
-func allowed(c rune, extra string) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		c < 0x80 && strings.IndexByte(extra, byte(c)) >= 0
+// appendEscaped writes s, percent-encoding control characters, whatever is not
+// ASCII, and all else that is not allowed. What exceeds limit becomes "...".
+func appendEscaped(b []byte, s string, limit int, allowed *letters) []byte {
+	const digits = "0123456789ABCDEF"
+	cut := len(s) > limit
+	if cut {
+		s = s[:limit]
+	}
+	for s != "" {
+		n := allowed.leading(s)
+		b = append(b, s[:n]...)
+		if s = s[n:]; s != "" {
+			b = append(b, '%', digits[s[0]>>4], digits[s[0]&15])
+			s = s[1:]
+		}
+	}
+	if cut {
+		b = append(b, "..."...)
+	}
+	return b
 }
 
 // visible is an operator's word for something, short, and with what cannot be seen

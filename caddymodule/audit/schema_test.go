@@ -220,6 +220,7 @@ func anyRecord(t *rapid.T) *Record {
 		Status: rapid.IntRange(0, 999).Draw(t, "status"),
 		TTL:    duration("ttl"), Age: duration("age"), OriginTime: duration("origin"), Duration: duration("duration"),
 		Size:   rapid.Int64Range(0, 1<<62).Draw(t, "size"),
+		Coding: rapid.SampledFrom([]string{"", "gzip", "zstd", "br"}).Draw(t, "coding"),
 		Detail: text("detail"), By: text("by"), Why: text("why"), Scope: text("scope"),
 		Soft:    rapid.Bool().Draw(t, "soft"),
 		Removed: rapid.IntRange(0, 1<<40).Draw(t, "removed"),

@@ -37,24 +37,17 @@ func (l *loader) caddyfile(u *lint.Unit, name string, data []byte) {
 		l.adapterFault(err, shown)
 		return
 	}
+	adapt := adapting(name, data) // meanwhile
 	sites := l.sites(u.Name, blocks)
 	index := &caddyPlaces{file: u.Name, sites: sites, scopes: make(map[int]int)}
 	// The adapter stops at the first mistake in a policy; here all of them are told.
 	for i := range index.sites {
 		l.siteScopes(u, &index.sites[i], index)
 	}
+	adapted, err := adapt()
 	if len(l.faults) > 0 {
 		return
 	}
-	var adapted []byte
-	err = bounded(func() (err error) {
-		adapter := caddyconfig.GetAdapter("caddyfile")
-		if adapter == nil {
-			return errors.New("this program cannot read Caddyfiles")
-		}
-		adapted, _, err = adapter.Adapt(data, map[string]any{"filename": name})
-		return err
-	})
 	if err != nil {
 		l.adapterFault(err, shown)
 		return
@@ -88,6 +81,29 @@ func (l *loader) caddyfile(u *lint.Unit, name string, data []byte) {
 		}
 		route.Kept = kept(root, site.named)
 		u.Site.Named = append(u.Site.Named, route)
+	}
+}
+
+// adapting begins to make JSON of a Caddyfile. The function that it returns waits for it.
+func adapting(name string, data []byte) func() ([]byte, error) {
+	var adapted []byte
+	done := make(chan error, 1)
+	go func() {
+		done <- bounded(func() (err error) {
+			adapter := caddyconfig.GetAdapter("caddyfile")
+			if adapter == nil {
+				return errors.New("this program cannot read Caddyfiles")
+			}
+			adapted, _, err = adapter.Adapt(data, map[string]any{"filename": name})
+			return err
+		})
+	}()
+	return func() ([]byte, error) {
+		err := <-done
+		if err != nil {
+			return nil, err // what is adapted after its time is nobody's
+		}
+		return adapted, nil
 	}
 }
 

@@ -85,7 +85,7 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 	}
 	h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	delete(h, "Content-Length") // what is sent depends on the request
-	profile := e.rule.Profile
+	profile, stays := e.rule.Profile, httpcache.NoTransform(h)
 	switch down := e.rule.Downstream; {
 	case down == nil:
 		httpcache.ForbidAs(h, profile)
@@ -94,11 +94,16 @@ func (e *Explanation) hit(f *fill, stored http.Header, ttl, age time.Duration, u
 	case !unasked || ttl <= 0:
 		httpcache.ForbidAs(h, profile)
 	default:
-		f.shared = &shared{h.Clone(), gate.PermissionOf(down, ttl, age)}
+		permission := gate.PermissionOf(down, ttl, age)
+		permission.NoTransform = stays
+		f.shared = &shared{h.Clone(), permission}
 		if !httpcache.PermitAs(h, f.shared.permission, profile) {
 			reason := policies.ReasonDownstreamTags.Info()
 			f.state.Notes = append(f.state.Notes, reason.Code+": "+reason.Sentence)
 		}
+	}
+	if stays {
+		httpcache.ForbidTransform(h)
 	}
 	var out []Field
 	for _, name := range slices.Sorted(maps.Keys(h)) {

@@ -138,6 +138,9 @@ func CheckUpdate(h Head, r Rules) []policies.Reason {
 // (RFC 9110 §6.5). It returns all reasons against sharing the response. Cookies
 // count whatever Rules.AllowSetCookie says.
 func CheckTrailer(t http.Header, r Rules) []policies.Reason {
+	if len(t) == 0 {
+		return nil
+	}
 	var found findings
 	trailer := fold(t)
 	found.checkState(trailer, false, Rules{})
@@ -268,17 +271,7 @@ func (f *findings) checkEncoding(s section, r Rules) {
 		return
 	}
 	codings, ok := parseCodings(s.fields["Content-Encoding"])
-	f.addIf(!ok || r.WantIdentity && len(codings) > 0 && noTransform(s), policies.ReasonEncodingUnreadable)
-}
-
-// noTransform reports whether the content's coding must stay (RFC 9111 §5.2.2.6).
-func noTransform(s section) bool {
-	for _, line := range s.fields["Cache-Control"] {
-		if strings.Contains(strings.ToLower(line), "no-transform") {
-			return true
-		}
-	}
-	return false
+	f.addIf(!ok || r.WantIdentity && len(codings) > 0 && httpcache.NoTransform(s.fields), policies.ReasonEncodingUnreadable)
 }
 
 // checkFreshness looks at for how long the origin lets a shared cache have the
@@ -303,7 +296,7 @@ func (f *findings) checkFreshness(status int, s section, d httpcache.Directives,
 // Encoded reports whether the content has a coding, known or not, so that its bytes do
 // not show what is in it.
 func Encoded(h http.Header) bool {
-	codings, ok := parseCodings(fold(h).fields["Content-Encoding"])
+	codings, ok := parseCodings(foldLines(h, "Content-Encoding"))
 	return !ok || len(codings) > 0
 }
 

@@ -12,7 +12,7 @@ import (
 // whatever says nothing about itself. Pictures, films, sounds, fonts and archives are
 // bytes among which anything looks like a token.
 func Legible(h http.Header) bool {
-	types := fold(h).fields["Content-Type"]
+	types := foldLines(h, "Content-Type")
 	if len(types) == 0 {
 		return true
 	}
@@ -40,7 +40,7 @@ func ASCIIBased(h http.Header, body []byte) bool {
 			return false
 		}
 	}
-	for _, line := range fold(h).fields["Content-Type"] {
+	for _, line := range foldLines(h, "Content-Type") {
 		_, params, _ := mime.ParseMediaType(line)
 		switch charset := strings.ToLower(params["charset"]); {
 		case strings.HasPrefix(charset, "utf-16"), strings.HasPrefix(charset, "utf-32"), strings.HasPrefix(charset, "utf-7"),

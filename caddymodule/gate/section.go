@@ -27,19 +27,35 @@ func fold(h http.Header) section {
 		if len(values) == 0 {
 			continue // is not sent
 		}
-		name, prefixed := strings.CutPrefix(name, http.TrailerPrefix)
+		name, prefixed, bad := foldName(name)
 		s.prefixed = s.prefixed || prefixed
-		if !isFieldName(name) {
-			s.badName = true
-			name = strings.Trim(name, " \t:") // and is judged as what it resembles
-		}
-		name = http.CanonicalHeaderKey(name)
+		s.badName = s.badName || bad
 		if others, ok := s.fields[name]; ok {
 			values = append(others[:len(others):len(others)], values...)
 		}
 		s.fields[name] = values
 	}
 	return s
+}
+
+// foldName is the canonical name of a field. One that is no token is judged as what it
+// resembles.
+func foldName(name string) (canonical string, prefixed, bad bool) {
+	name, prefixed = strings.CutPrefix(name, http.TrailerPrefix)
+	if !isFieldName(name) {
+		name, bad = strings.Trim(name, " \t:"), true
+	}
+	return http.CanonicalHeaderKey(name), prefixed, bad
+}
+
+// foldLines are the lines that fold gathers of the one field.
+func foldLines(h http.Header, field string) (lines []string) {
+	for name, values := range h {
+		if folded, _, _ := foldName(name); folded == field {
+			lines = append(lines, values...)
+		}
+	}
+	return lines
 }
 
 func (s section) has(name string) bool { return len(s.fields[name]) > 0 }

@@ -2,6 +2,7 @@ package httpcache
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,9 +11,10 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// forbidden is said in both words: private is what some CDNs act on, no-store
-// what the others want, and neither alone is obeyed by all.
-const forbidden = "private, no-store"
+// Forbidden is the Cache-Control of what no cache may store. It is said in both words:
+// private is what some CDNs act on, no-store what the others want, and neither alone is
+// obeyed by all.
+const Forbidden = "private, no-store"
 
 // Forbid makes h say that no cache may store the response: exactly one
 // Cache-Control: private, no-store. Every other field that governs caching goes,
@@ -22,8 +24,8 @@ const forbidden = "private, no-store"
 // The slice that it puts into h belongs to h alone: handlers outside may rewrite
 // the lines of a header in place.
 func Forbid(h http.Header) {
-	clearCaching(h)
-	h["Cache-Control"] = []string{forbidden}
+	ClearCaching(h)
+	h["Cache-Control"] = []string{Forbidden}
 }
 
 // ForbidAs is [Forbid], said in the dialect of a CDN as well: the field that it reads
@@ -37,6 +39,11 @@ func ForbidAs(h http.Header, to *policies.Profile) {
 	if to.Refuse.Name != "" {
 		h[to.Refuse.Name] = []string{to.Refuse.Value}
 	}
+	ForbidPages(h, to)
+}
+
+// ForbidPages is the part of [ForbidAs] that is about Vary.
+func ForbidPages(h http.Header, to *policies.Profile) {
 	if to.VaryCookie && perhapsHTML(h) {
 		AddVary(h, "Cookie")
 	}
@@ -96,6 +103,9 @@ type Permission struct {
 	// Browser is the lifetime in the visitor's browser. At less than a second
 	// the browser revalidates each time.
 	Browser time.Duration
+	// NoTransform forbids intermediaries to change the content (RFC 9111 §5.2.2.6). It is
+	// said where nothing is permitted, too: those that store nothing may transform as well.
+	NoTransform bool
 }
 
 // Permit makes h permit caches downstream what p says, in the generic dialect:
@@ -112,38 +122,97 @@ func Permit(h http.Header, p Permission) { PermitAs(h, p, nil) }
 // Ok is false if the CDN would not take all of the tags. The response is forbidden then:
 // what cannot be purged must not be shared.
 func PermitAs(h http.Header, p Permission, to *policies.Profile) (ok bool) {
-	left := p.CDN
-	if to != nil && to.AgeIgnored {
-		left -= p.Age
-	}
-	if left < time.Second {
-		ForbidAs(h, to)
+	if !p.Permits(to) {
+		p.refuse(h, to)
 		return true
 	}
-	if to != nil && !tell(h, to) {
-		ForbidAs(h, to)
+	if !TellTags(h, to) {
+		p.refuse(h, to)
 		return false
 	}
-	clearCaching(h)
-	browser := "public, max-age=0, must-revalidate"
-	if p.Browser >= time.Second {
-		browser = "public, max-age=" + wholeSeconds(p.Browser)
+	ClearCaching(h)
+	b, end, share := p.Append(make([]byte, 0, 96), to)
+	text := string(b)
+	h["Cache-Control"] = []string{text[:end]}
+	if share != "" {
+		h[share] = []string{text[end:]}
 	}
-	share := genericShare
+	return true
+}
+
+// refuse is what is said where nothing is permitted.
+func (p Permission) refuse(h http.Header, to *policies.Profile) {
+	ForbidAs(h, to)
+	if p.NoTransform {
+		ForbidTransform(h)
+	}
+}
+
+// Permits reports whether anything is permitted in the dialect.
+func (p Permission) Permits(to *policies.Profile) bool { return p.left(to) >= time.Second }
+
+// left is for how long the CDN may hold the response, as it counts.
+func (p Permission) left(to *policies.Profile) time.Duration {
+	if to != nil && to.AgeIgnored {
+		return p.CDN - p.Age
+	}
+	return p.CDN
+}
+
+// Append appends the Cache-Control that permits it, which ends at end, and behind that the
+// value of the field from which the CDN has its time, whose name is share; empty where that
+// is Cache-Control.
+func (p Permission) Append(b []byte, to *policies.Profile) (text []byte, end int, share string) {
+	field := genericShare
 	if to != nil {
-		share = to.Share
+		field = to.Share
 	}
-	if share.Name == "Cache-Control" {
-		h["Cache-Control"] = []string{browser + ", " + share.Value + wholeSeconds(left)}
-		return true
+	if p.Browser >= time.Second {
+		b = appendSeconds(append(b, "public, max-age="...), p.Browser)
+	} else {
+		b = append(b, "public, max-age=0, must-revalidate"...)
+	}
+	left := p.left(to)
+	if field.Name == "Cache-Control" {
+		b = p.AppendTransform(appendSeconds(append(append(b, ", "...), field.Value...), left))
+		return b, len(b), ""
 	}
 	if p.Browser > p.CDN {
 		// A CDN that does not read the other field is to have no more than one that does.
-		browser += ", s-maxage=" + wholeSeconds(p.CDN)
+		b = appendSeconds(append(b, ", s-maxage="...), p.CDN)
 	}
-	h["Cache-Control"] = []string{browser}
-	h[share.Name] = []string{share.Value + wholeSeconds(left)}
-	return true
+	b = p.AppendTransform(b)
+	end = len(b)
+	return appendSeconds(append(b, field.Value...), left), end, field.Name
+}
+
+// AppendTransform appends to the directives of a Cache-Control that the content must stay
+// as it is, if it must.
+func (p Permission) AppendTransform(b []byte) []byte {
+	if p.NoTransform {
+		b = append(b, ", "+noTransform...)
+	}
+	return b
+}
+
+const noTransform = "no-transform"
+
+// NoTransform reports whether the Cache-Control of h forbids intermediaries to change the
+// content (RFC 9111 §5.2.2.6). In case of doubt it does.
+func NoTransform(h http.Header) bool {
+	for _, line := range lines(h, "Cache-Control") {
+		if indexFold(line, noTransform) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ForbidTransform adds that to the Cache-Control of h, unless it is there.
+func ForbidTransform(h http.Header) {
+	if !NoTransform(h) {
+		h["Cache-Control"] = []string{strings.Join(append(slices.Clip(h["Cache-Control"]), noTransform), ", ")}
+	}
 }
 
 // genericShare is the field for CDNs in general (RFC 9213 §3.1).
@@ -151,7 +220,12 @@ var genericShare = policies.Field{Name: "Cdn-Cache-Control", Value: "max-age="}
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-func clearCaching(h http.Header) {
+func appendSeconds(b []byte, d time.Duration) []byte {
+	return strconv.AppendInt(b, int64(d/time.Second), 10)
+}
+
+// ClearCaching removes every field that [Governs] caching.
+func ClearCaching(h http.Header) {
 	for name := range h {
 		if Governs(name) {
 			delete(h, name)
@@ -172,8 +246,16 @@ func Tells(name string, to *policies.Profile) bool {
 // Governs reports whether the field says to any cache whether, for how
 // long or under which key it may store a response.
 func Governs(name string) bool {
-	return targeted(name) || strings.EqualFold(name, "Cache-Control") ||
-		strings.EqualFold(name, "Expires") || strings.EqualFold(name, "Pragma")
+	// The length and the last letter sort out nearly all other names at once.
+	switch n := len(name); {
+	case n < len("Pragma"):
+		return false
+	case name[n-1]|0x20 == 'a':
+		return strings.EqualFold(name, "Pragma")
+	case strings.EqualFold(name, "Expires"), strings.EqualFold(name, "Cache-Control"):
+		return true
+	}
+	return targeted(name)
 }
 
 // targeted reports whether the field speaks to some caches only: RFC 9213 and

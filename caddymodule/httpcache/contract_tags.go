@@ -9,11 +9,11 @@ import (
 	"github.com/cacheward/cacheward/policies"
 )
 
-// tell moves the tags of h into the field in which the CDN looks for them, as it takes
+// TellTags moves the tags of h into the field in which the CDN looks for them, as it takes
 // them. It is not ok if they are more than it takes; none is left then. A CDN that looks
 // nowhere gets none; the generic profile has them as the origin sent them.
-func tell(h http.Header, to *policies.Profile) (ok bool) {
-	if to.Name == policies.ProfileGeneric {
+func TellTags(h http.Header, to *policies.Profile) (ok bool) {
+	if to == nil || to.Name == policies.ProfileGeneric {
 		return true
 	}
 	own := ""

@@ -121,7 +121,7 @@ func TestTooManyTags(t *testing.T) {
 
 func permitsNothing(h http.Header) bool {
 	_, shared := Permitted(h)
-	return !shared && h.Get("Cache-Control") == forbidden
+	return !shared && h.Get("Cache-Control") == Forbidden
 }
 
 func TestShortTag(t *testing.T) {

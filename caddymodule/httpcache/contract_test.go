@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/cacheward/cacheward/policies"
 )
 
 // everyPermission is a header that permits in all ways known, in all spellings.
@@ -56,7 +58,7 @@ func TestForbidSharesNothing(t *testing.T) {
 	third := http.Header{}
 	Forbid(third)
 	for _, h := range []http.Header{other, third} {
-		if got := h["Cache-Control"]; len(got) != 1 || got[0] != forbidden {
+		if got := h["Cache-Control"]; len(got) != 1 || got[0] != Forbidden {
 			t.Errorf("rewriting one header changed another: %q", got)
 		}
 	}
@@ -72,10 +74,12 @@ func TestPermit(t *testing.T) {
 		{"both", Permission{CDN: time.Minute, Browser: 5 * time.Second}, "public, max-age=5", "max-age=60"},
 		{"parts of a second", Permission{CDN: 1999 * time.Millisecond, Browser: 999 * time.Millisecond}, "public, max-age=0, must-revalidate", "max-age=1"},
 		{"negative browser", Permission{CDN: time.Minute, Browser: -time.Minute}, "public, max-age=0, must-revalidate", "max-age=60"},
-		{"nothing", Permission{}, forbidden, ""},
-		{"browser only", Permission{Browser: time.Minute}, forbidden, ""},
-		{"less than a second", Permission{CDN: time.Second - 1, Browser: time.Minute}, forbidden, ""},
-		{"negative", Permission{CDN: -time.Minute, Browser: time.Minute}, forbidden, ""},
+		{"nothing", Permission{}, Forbidden, ""},
+		{"browser only", Permission{Browser: time.Minute}, Forbidden, ""},
+		{"less than a second", Permission{CDN: time.Second - 1, Browser: time.Minute}, Forbidden, ""},
+		{"negative", Permission{CDN: -time.Minute, Browser: time.Minute}, Forbidden, ""},
+		{"no-transform", Permission{CDN: time.Minute, NoTransform: true}, "public, max-age=0, must-revalidate, no-transform", "max-age=60"},
+		{"no-transform, and nothing", Permission{NoTransform: true}, Forbidden + ", no-transform", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,7 +133,7 @@ func TestForbidLeavesNoPermission(t *testing.T) {
 		for name, values := range h {
 			switch lower := strings.ToLower(name); {
 			case name == "Cache-Control":
-				if len(values) != 1 || values[0] != forbidden {
+				if len(values) != 1 || values[0] != Forbidden {
 					t.Fatalf("Cache-Control is %q", values)
 				}
 			case strings.Contains(lower, "cache-control") && strings.HasSuffix(lower, "-control"),
@@ -151,10 +155,15 @@ func TestPermitIsRead(t *testing.T) {
 		p := Permission{
 			CDN:     time.Duration(rapid.Int64Range(-5e9, 5e12).Draw(t, "cdn")),
 			Browser: time.Duration(rapid.Int64Range(-5e9, 5e12).Draw(t, "browser")),
+
+			NoTransform: rapid.Bool().Draw(t, "no-transform"),
 		}
 		h := everyPermission()
 		Permit(h, p)
 		d := ResponseDirectives(h)
+		if NoTransform(h) != p.NoTransform {
+			t.Fatalf("%v: %v", p, h)
+		}
 		if p.CDN < time.Second {
 			if !d.Private || !d.NoStore || d.HasMaxAge {
 				t.Fatalf("%v: %v", p, h)
@@ -170,6 +179,52 @@ func TestPermitIsRead(t *testing.T) {
 			t.Fatalf("%v: %+v, want %+v", p, d, want)
 		}
 	})
+}
+
+// TestNoTransform: who may not change the content is told so, once, in every dialect.
+func TestNoTransform(t *testing.T) {
+	for _, p := range append(policies.Profiles(), nil) {
+		for name, permission := range map[string]Permission{
+			"permitted": {CDN: time.Minute, Browser: time.Hour, NoTransform: true},
+			"forbidden": {NoTransform: true},
+		} {
+			with, without := everyPermission(), everyPermission()
+			PermitAs(with, permission, p)
+			permission.NoTransform = false
+			PermitAs(without, permission, p)
+			without["Cache-Control"][0] += ", no-transform"
+			if !reflect.DeepEqual(with, without) {
+				t.Errorf("%s, profile %v:\n got %v\nwant %v", name, p, with, without)
+			}
+			ForbidTransform(with)
+			if !reflect.DeepEqual(with, without) {
+				t.Errorf("%s, profile %v: said twice: %v", name, p, with)
+			}
+		}
+		room := make([]byte, 0, 256)
+		if n := testing.AllocsPerRun(100, func() { Permission{CDN: time.Minute, NoTransform: true}.Append(room, p) }); n > 0 {
+			t.Errorf("profile %v: %v allocations", p, n)
+		}
+	}
+	for _, tt := range []struct {
+		h    http.Header
+		want bool
+	}{
+		{nil, false},
+		{header("Cache-Control: max-age=60"), false},
+		{header("Cdn-Cache-Control: no-transform"), false},
+		{header("Cache-Control: max-age=60, No-Transform"), true},
+		{header("Cache-Control: max-age=60", "Cache-Control: no-transform"), true},
+		{http.Header{"cache-control": {"no-transform"}}, true},
+	} {
+		if got := NoTransform(tt.h); got != tt.want {
+			t.Errorf("%v: %v", tt.h, got)
+		}
+	}
+	h := header("Cache-Control: a", "Cache-Control: b")
+	if ForbidTransform(h); !reflect.DeepEqual(h, header("Cache-Control: a, b, no-transform")) {
+		t.Errorf("%v", h)
+	}
 }
 
 func BenchmarkForbid(b *testing.B) {

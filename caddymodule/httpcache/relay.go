@@ -66,7 +66,7 @@ func relayControl(h http.Header, targets Directives) {
 	asks := etag != "" || modified != ""
 	timed := d.HasMaxAge || d.HasSMaxAge || d.NoCache && !blank(control)
 
-	told := forbidden
+	told := Forbidden
 	switch {
 	case d.Malformed, d.NoStore && !bare(control, "no-store"), blank(control) && d.NoCache:
 	case d.NoStore && d.MustUnderstand && targets.Private: // some would ignore the no-store

@@ -33,8 +33,12 @@ const cacheName = "Cacheward"
 // Append adds the status to h after what caches nearer to the origin said: the
 // field is a list over all of its lines (RFC 9211 §2).
 func (s Status) Append(h http.Header) {
-	var buffer [128]byte
-	b := append(buffer[:0], cacheName...)
+	h["Cache-Status"] = append(h["Cache-Status"], string(s.AppendText(make([]byte, 0, 128))))
+}
+
+// AppendText appends the status as one line of the field has it.
+func (s Status) AppendText(b []byte) []byte {
+	b = append(b, cacheName...)
 	if s.Hit {
 		b = append(b, "; hit"...)
 	} else {
@@ -48,7 +52,7 @@ func (s Status) Append(h http.Header) {
 		b = append(b, "; detail="...)
 		b = appendItem(b, s.Detail)
 	}
-	h["Cache-Status"] = append(h["Cache-Status"], string(b))
+	return b
 }
 
 func (s Status) appendForward(b []byte) []byte {

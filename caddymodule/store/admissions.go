@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -39,7 +40,7 @@ func (a *Admissions) Admitted(key Key, object string) {
 		known.first = now
 		a.makeRoom()
 	}
-	known.object = object
+	known.object = strings.Clone(object) // without the object that it may be part of
 	a.keys[key] = known
 }
 

@@ -22,6 +22,7 @@ type Memory struct {
 
 	limit       atomic.Int64
 	bytes       atomic.Int64
+	forms       tally
 	evictions   atomic.Uint64
 	expirations atomic.Uint64
 	watcher     atomic.Pointer[func(*Object, DropCause)]
@@ -80,6 +81,7 @@ func checkLimit(limit int64) error {
 func (m *Memory) deleted(t *table, e otter.DeletionEvent[halfKey, *Object]) {
 	t.tags.remove(e.Value)
 	m.bytes.Add(-e.Value.Size())
+	m.forms.add(e.Value, -1)
 	switch e.Cause {
 	case otter.CauseOverflow:
 		m.evictions.Add(1)
@@ -149,6 +151,7 @@ func (m *Memory) set(t *table, o *Object, size int64) bool {
 		return false
 	}
 	m.bytes.Add(size)
+	m.forms.add(o, 1)
 	t.tags.add(o)
 	t.cache.Set(halfOf(o.Key), o)
 	return true
@@ -211,6 +214,8 @@ func (m *Memory) Stats() Stats {
 		Limit:       m.limit.Load(),
 		Evictions:   m.evictions.Load(),
 		Expirations: m.expirations.Load(),
+		Forms:       int(m.forms.forms.Load()),
+		FormBytes:   m.forms.bytes.Load(),
 	}
 }
 

@@ -74,6 +74,7 @@ func (m *Memory) age(t *table, o *Object, moment time.Time) (aged int) {
 	useful := time.Now().Before(aging.UsableUntil()) && !t.invalidated.refuse(&aging, false)
 	if useful {
 		m.bytes.Add(aging.Size())
+		m.forms.add(&aging, 1)
 		t.tags.add(&aging)
 	}
 	t.cache.ComputeIfPresent(halfOf(o.Key), func(there *Object) (*Object, otter.ComputeOp) {
@@ -90,6 +91,7 @@ func (m *Memory) age(t *table, o *Object, moment time.Time) (aged int) {
 	})
 	if useful && aged == 0 {
 		m.bytes.Add(-aging.Size())
+		m.forms.add(&aging, -1)
 		t.tags.remove(&aging)
 	}
 	return aged

@@ -155,31 +155,37 @@ func TestMemoryGetAllocatesNothing(t *testing.T) {
 	}
 }
 
-// overhead fills a store with 4 KiB objects and compares the heap with the
-// payload (bodies, keys, fields) and with what the store believes it holds.
-func overhead(tb testing.TB) (heapPerPayload, heapPerBytes float64) {
+// fill fills a store with n objects of 4 KiB, as they are admitted, and returns how much of
+// that is payload: bodies, keys, fields.
+func fill(tb testing.TB, m *store.Memory, n int) (payload int) {
 	tb.Helper()
-	const objects, size = 10_000, 4096
-	m := newMemory(tb, 1<<30)
-	defer func() { _ = m.Close() }()
-	before := heap()
-	payload := 0
-	for i := range objects {
-		o := storetest.Object(fmt.Sprint("v1 GET https hapitas.example /register/lp ?ref=", i), size)
+	for i := range n {
+		o := storetest.Object(fmt.Sprint("v1 GET https hapitas.example /register/lp ?ref=", i), 4096)
 		payload += len(o.Body) + len(o.Parts)
-		for _, f := range o.Header {
-			payload += len(f.Name) + len(f.Value)
+		for name, value := range o.Header.All() {
+			payload += len(name) + len(value)
 		}
+		o.Pack()
 		if err := m.Put(o); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	used := float64(heap() - before)
-	st := m.Stats()
-	if st.Objects != objects {
-		tb.Fatalf("%d objects are held, want %d", st.Objects, objects)
+	if st := m.Stats(); st.Objects != n {
+		tb.Fatalf("%d objects are held, want %d", st.Objects, n)
 	}
-	return used / float64(payload), used / float64(st.Bytes)
+	return payload
+}
+
+// overhead compares the heap that 4 KiB objects take with their payload and with what the
+// store believes it holds.
+func overhead(tb testing.TB) (heapPerPayload, heapPerBytes float64) {
+	tb.Helper()
+	m := newMemory(tb, 1<<30)
+	defer func() { _ = m.Close() }()
+	before := heap()
+	payload := fill(tb, m, 10_000)
+	used := float64(heap() - before)
+	return used / float64(payload), used / float64(m.Stats().Bytes)
 }
 
 func heap() int64 {

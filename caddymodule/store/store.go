@@ -46,6 +46,12 @@ type Store interface {
 	// neither o nor anything that it refers to may change.
 	Put(o *Object) error
 
+	// Attach gives the object, which was got from the store, a form: a copy that has it as
+	// well takes its place. It reports whether it did. It does nothing if the object was
+	// replaced, dropped or revoked meanwhile, or would not fit any more. The form lasts as long
+	// as the object, counts in its size and is reached through [Object.Form] only.
+	Attach(o *Object, f Form) (bool, error)
+
 	// Delete removes the object with the key, whatever its parts. It is no error
 	// if there is none.
 	Delete(key Key) error
@@ -113,6 +119,10 @@ type Stats struct {
 	// Expirations is how many objects were dropped because no stale window was
 	// left, ever.
 	Expirations uint64
+	// Forms is how many coded forms the objects have, and FormBytes what the bodies of those
+	// take; they are part of Bytes.
+	Forms     int
+	FormBytes int64
 }
 
 // Purged says what a purge did.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/zeebo/blake3"
 )
@@ -281,10 +282,10 @@ func (v *Variants) add(key Key) (surplus []Key) {
 // alone. It counts as requested when o was: what o comes too late for, so does it.
 func (v *Variants) object(primary Key, o, last *Object) *Object {
 	index := &Object{
-		Key: primary, Parts: o.Parts, Route: o.Route,
+		Key: primary, Parts: strings.Clone(o.Parts), Route: o.Route,
 		Requested: o.Requested, Received: o.Received,
-		KeepUntil: o.UsableUntil(),
-		Variants:  v,
+		Keep:     o.UsableUntil().Sub(o.Received),
+		Variants: v,
 	}
 	if last == nil {
 		for _, tag := range o.Tags {
@@ -295,8 +296,6 @@ func (v *Variants) object(primary Key, o, last *Object) *Object {
 		return index
 	}
 	index.Tags = last.Tags
-	if last.KeepUntil.After(index.KeepUntil) {
-		index.KeepUntil = last.KeepUntil
-	}
+	index.Keep = max(index.Keep, last.KeptUntil().Sub(o.Received))
 	return index
 }

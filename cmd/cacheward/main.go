@@ -28,5 +28,6 @@ its Caddyfile are here:
 	registerAudit()
 	registerProbe()
 	registerControl()
+	tuneCollector()
 	caddycmd.Main()
 }

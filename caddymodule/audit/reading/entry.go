@@ -29,6 +29,7 @@ type Entry struct {
 	TTL    float64 `json:"ttl_s"`      // seconds
 	Age    float64 `json:"age_s"`      // seconds
 	Size   int64   `json:"size_bytes"` // bytes
+	Coding string  `json:"coding"`     // content coding in which it was served; empty: as it is
 
 	Method   string  `json:"method"`
 	Host     string  `json:"host"`

@@ -19,7 +19,7 @@ func TestFilter(t *testing.T) {
 	moment := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 	entry := &Entry{
 		Time: moment, Schema: 1, Event: audit.EventRefuse, Route: "landing", Reasons: []string{"set-cookie", "private"},
-		Status: 503, Age: 5, URL: "https://www.example.com/lp/summer?ref=P1", Size: 10,
+		Status: 503, Age: 5, URL: "https://www.example.com/lp/summer?ref=P1", Size: 10, Coding: "zstd",
 		Divergence: &Divergence{Class: "token", Offset: 7, Spans: []Divergence{{Class: "clock"}}},
 		Findings:   []Finding{{Kind: "marker", Detector: "csrf"}},
 		Probe:      true, From: moment.Add(-time.Minute),
@@ -46,6 +46,7 @@ func TestFilter(t *testing.T) {
 		{`divergence.spans.exists(s, s.class == "clock" && s.near == "")`, true},
 		{`findings.exists(f, f.detector == "csrf" && f.near == "")`, true},
 		{`findings.size() == 1 && reasons.size() == 2`, true},
+		{`coding == "zstd" && !(coding in ["", "gzip"])`, true},
 		{`probe && from == timestamp("2026-11-23T02:59:00Z") && until < from`, true},
 		{`evidence.kind == "canary" && evidence.input.startsWith("param ") && evidence.giver == ""`, true},
 		{`evidence.status["age"] == "12" && !("x-cache" in evidence.status)`, true},

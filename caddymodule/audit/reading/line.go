@@ -97,7 +97,7 @@ func (k *keeper) keep(e *Entry) {
 		k.leaveOut(e)
 		return
 	}
-	for _, s := range [...]*string{&e.Mode, &e.Method, &e.Host, &e.URL, &e.Detail, &e.Error, &e.By, &e.Why, &e.Scope} {
+	for _, s := range [...]*string{&e.Mode, &e.Coding, &e.Method, &e.Host, &e.URL, &e.Detail, &e.Error, &e.By, &e.Why, &e.Scope} {
 		*s = k.own(*s)
 	}
 	if e.Divergence != nil {
@@ -142,7 +142,7 @@ func (k *keeper) evidence(v *Evidence) {
 func (k *keeper) leaveOut(e *Entry) {
 	e.URL = k.ownIf(k.asked&FieldURL != 0, e.URL)
 	e.Host = k.ownIf(k.asked&FieldHost != 0, e.Host)
-	for _, s := range [...]*string{&e.Mode, &e.Method, &e.Detail, &e.Error, &e.By, &e.Why, &e.Scope} {
+	for _, s := range [...]*string{&e.Mode, &e.Coding, &e.Method, &e.Detail, &e.Error, &e.By, &e.Why, &e.Scope} {
 		*s = ""
 	}
 	e.Divergence, e.Evidence, e.Findings = nil, nil, nil

@@ -90,7 +90,7 @@ func FuzzDecode(f *testing.F) {
 		`{"msg":"cacheward","event":"diverge","ts":1,"divergence":{"class":"a","spans":[{"class":"b"}]},"divergence":{"near":"c","spans":[{}]}}`,
 		`{"msg":"cacheward","event":"store","ts":1,"findings":[{"kind":"a"},{"kind":"b"}],"findings":[{"near":"c"}],"findings":null}`,
 		"{\"msg\":\"cacheward\",\"event\":\"serve\",\"ts\":1,\"url\":\"\xff\xed\xa0\x80\\ud800\\udc00\\ud800x\"}",
-		`{"msg":"cacheward","event":"serve","ts":1,"status":1e2,"size_bytes":9223372036854775808,"ttl_s":-0.0,"age_s":1e999}`,
+		`{"msg":"cacheward","event":"serve","ts":1,"status":1e2,"coding":"br","size_bytes":9223372036854775808,"ttl_s":-0.0,"age_s":1e999}`,
 		`{"msg":"cacheward","event":"serve","ts":1,"serves_pct":5,"SERVES_PCT":0,"serves_pct":null}`,
 		`{"msg":"cacheward","event":"serve","ts":"2026-11-23T03:00:00Z","soft":"true","divergence":[],"findings":{}}`,
 		`{"msg":"cacheward","event":"leak","ts":1,"from":"2026-11-23T03:00:00.000Z","until":"2026-11-23T03:00:01Z","evidence":{"kind":"canary","status":{"age":"1","Age":"2","a\u0067e":"3"}}}`,
@@ -126,7 +126,7 @@ func TestLibrariesAgree(t *testing.T) {
 	member := rapid.Custom(func(t *rapid.T) string {
 		name := rapid.SampledFrom([]string{
 			"msg", "Msg", "ts", "event", "EVENT", "route", "reasons", "Reaſons", "status", "soft", "divergence", "DIVERGENCE", "findings", "more",
-			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes",
+			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes", "coding", "Coding",
 			"probe", "from", "UNTIL", "evidence", "Evidence", "attribution", "Attribution",
 		}).Draw(t, "name")
 		value := rapid.SampledFrom([]string{

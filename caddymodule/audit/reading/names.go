@@ -25,6 +25,7 @@ var names = []name{
 	{"ttl_s", cel.DoubleType, func(e *Entry) any { return e.TTL }},
 	{"age_s", cel.DoubleType, func(e *Entry) any { return e.Age }},
 	{"size_bytes", cel.IntType, func(e *Entry) any { return e.Size }},
+	{"coding", cel.StringType, func(e *Entry) any { return e.Coding }},
 	{"method", cel.StringType, func(e *Entry) any { return e.Method }},
 	{"host", cel.StringType, func(e *Entry) any { return e.Host }},
 	{"url", cel.StringType, func(e *Entry) any { return e.URL }},

@@ -39,7 +39,7 @@ func poisoned(v string) []reading.Entry {
 	at := reporttest.Start
 	divergence := &reading.Divergence{Class: v, Input: v, Part: v, Field: v, Shape: v, Entropy: v, Near: v}
 	base := reading.Entry{
-		Time: at, Route: v, Mode: v, Would: v, Reasons: []string{v, v + "2"}, Key: v, Object: v, Method: v, Host: v, URL: v, Visitor: v,
+		Time: at, Route: v, Mode: v, Would: v, Reasons: []string{v, v + "2"}, Key: v, Object: v, Coding: v, Method: v, Host: v, URL: v, Visitor: v,
 		Divergence: divergence, Findings: []reading.Finding{{Kind: v, Detector: v, Input: v, Coding: v, Field: v, Shape: v, Near: v}},
 		Detail: v, Error: v, By: v, Why: v, Scope: v, Records: 1, Removed: 2, Status: 200,
 		From: at, Until: at.Add(time.Second), Evidence: &reading.Evidence{Kind: v, Input: v, Where: v, Sentence: v},

@@ -19,8 +19,8 @@ func testPurgeSoft(t *testing.T, open func(limit int64) store.Store) {
 		{"no window and no validators", func(*store.Object) {}, 1, false},
 		{"stale while revalidate", func(o *store.Object) { o.StaleWhileRevalidate = time.Hour }, 1, true},
 		{"stale if error", func(o *store.Object) { o.StaleIfError = time.Hour }, 1, true},
-		{"validators", func(o *store.Object) { o.KeepUntil = time.Now().Add(time.Hour) }, 1, true},
-		{"validators, and each reuse needs validation", func(o *store.Object) { o.NoCache, o.KeepUntil = true, time.Now().Add(time.Hour) }, 1, true},
+		{"validators", func(o *store.Object) { o.Keep = time.Hour }, 1, true},
+		{"validators, and each reuse needs validation", func(o *store.Object) { o.NoCache, o.Keep = true, time.Hour }, 1, true},
 		{"never stale", func(o *store.Object) { o.NeverStale, o.StaleIfError = true, time.Hour }, 1, false},
 		{"stale already", func(o *store.Object) { o.Expires, o.StaleIfError = time.Now().Add(-time.Second), time.Hour }, 0, true},
 	} {

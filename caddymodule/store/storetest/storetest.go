@@ -60,12 +60,11 @@ func Object(parts string, size int) *store.Object {
 		ID:     store.NewID(),
 		Route:  "landing",
 		Status: http.StatusOK,
-		Header: store.Fields{
-			{Name: "Content-Type", Value: "text/html; charset=utf-8"},
-			{Name: "Etag", Value: `"` + parts + `"`},
-			{Name: "Link", Value: "</a.css>; rel=preload"},
-			{Name: "Link", Value: "</b.js>; rel=preload"},
-		},
+		Header: store.FieldsOf(http.Header{
+			"Content-Type": {"text/html; charset=utf-8"},
+			"Etag":         {`"` + parts + `"`},
+			"Link":         {"</a.css>; rel=preload", "</b.js>; rel=preload"},
+		}),
 		Body:      body,
 		Requested: now.Add(-time.Second),
 		Received:  now,
@@ -104,12 +103,12 @@ func get(t *testing.T, s store.Store, o *store.Object) *store.Object {
 // same compares what a visitor or a decision could tell apart.
 func same(a, b *store.Object) bool {
 	return a.Key == b.Key && a.Parts == b.Parts && a.ID == b.ID && a.Route == b.Route &&
-		a.Status == b.Status && string(a.Body) == string(b.Body) && slices.Equal(a.Header, b.Header) &&
-		slices.Equal(a.Control, b.Control) &&
+		a.Status == b.Status && string(a.Body) == string(b.Body) && a.Header == b.Header &&
+		a.Control == b.Control &&
 		a.Requested.Equal(b.Requested) && a.Received.Equal(b.Received) && a.InitialAge == b.InitialAge &&
 		a.Expires.Equal(b.Expires) &&
 		a.StaleWhileRevalidate == b.StaleWhileRevalidate && a.StaleIfError == b.StaleIfError &&
-		a.KeepUntil.Equal(b.KeepUntil) &&
+		a.Keep == b.Keep &&
 		a.NoCache == b.NoCache && a.NeverStale == b.NeverStale && a.Authorized == b.Authorized &&
 		slices.Equal(a.Selecting, b.Selecting) && slices.Equal(a.Tags, b.Tags) &&
 		reflect.DeepEqual(a.Variants, b.Variants)
@@ -119,10 +118,10 @@ func testGet(t *testing.T, open func(limit int64) store.Store) {
 	s := start(t, open, roomy)
 	a, b := Object("a", 100), Object("b", 0)
 	a.InitialAge, a.StaleWhileRevalidate, a.StaleIfError = 3*time.Second, time.Second, time.Hour
-	a.Control = store.Fields{{Name: "Cdn-Cache-Control", Value: "max-age=60"}}
-	a.NeverStale, a.Authorized, a.KeepUntil = true, true, a.Expires.Add(time.Hour)
+	a.Control = store.FieldsOf(http.Header{"Cdn-Cache-Control": {"max-age=60"}})
+	a.NeverStale, a.Authorized, a.Keep = true, true, 2*time.Hour
 	a.Selecting = []store.Selecting{{Name: "Accept-Language", Value: "ja", Sent: true}, {Name: "Dnt"}}
-	b.Header, b.Tags, b.NoCache = nil, nil, true
+	b.Header, b.Tags, b.NoCache = "", nil, true
 	b.Variants = &store.Variants{Names: []string{"Dnt"}, Epoch: [8]byte{1}, Keys: []store.Key{a.Key, {2}}}
 	if found := get(t, s, a); found != nil {
 		t.Fatalf("an empty store returned %q", found.Parts)
@@ -225,7 +224,7 @@ func testExpiry(t *testing.T, open func(limit int64) store.Store) {
 			}
 			o.NeverStale = c.never
 			if c.keep != 0 {
-				o.KeepUntil = time.Now().Add(c.keep)
+				o.Keep = time.Since(o.Received) + c.keep
 			}
 			put(t, s, Object("a", 20)) // which o replaces, whether it can be used or not
 			put(t, s, o)

@@ -192,7 +192,7 @@ func testVariants(t *testing.T, open func(limit int64) store.Store) {
 	t.Run("the index outlasts its variants", func(t *testing.T) {
 		p := startPages(t, open)
 		long, short := Object("page", 10), Object("page", 10)
-		long.KeepUntil = time.Now().Add(time.Hour)
+		long.Keep = time.Hour
 		primary := long.Key
 		for o, sent := range map[*store.Object]store.Sent{long: ja, short: en} {
 			if err := store.Admit(p.s, &p.locks, o, nil, []string{"Accept-Language"}, sent); err != nil {
