@@ -21,11 +21,20 @@ const keepForValidation = 24 * time.Hour
 // admit makes the fill, which has passed, an object and publishes it.
 func (h *Handler) admit(j *job, f *flight, fill *fill) {
 	body := fill.opened.stored
-	o := h.newObject(j, fill, fill.writer.status, fill.opened.header, bytes.Clone(body))
+	o := h.newObject(j, fill, fill.writer.status, fill.opened.header, fitted(body))
 	if h.put(j, f, fill, o, nil, fill.writer.final) {
 		h.recordFill(j, fill, audit.Record{Event: audit.EventStore, Object: o.ID, TTL: o.TTL(fill.received), Size: int64(len(body))})
 		f.land(o)
 	}
+}
+
+// fitted is the body in memory that is not much larger than it. That of a body whose
+// length was announced is such, and nobody writes to it any more.
+func fitted(body []byte) []byte {
+	if spare := cap(body) - len(body); spare <= len(body)/8 {
+		return body
+	}
+	return bytes.Clone(body)
 }
 
 // freshen admits the stored response again, as a 304 has updated it (RFC 9111
@@ -158,7 +167,6 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 		httpcache.AddVary(header, name)
 	}
 	d := gate.ReaderOf(rule).Directives(head, status)
-	age := httpcache.InitialAge(fill.writer.final, fill.requested, received)
 	life := gate.LifetimeOf(rule, status, head, d, received)
 	o := &store.Object{
 		Key:                  j.key,
@@ -170,7 +178,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 		Body:                 body,
 		Requested:            fill.requested,
 		Received:             received,
-		InitialAge:           age,
+		InitialAge:           fill.age,
 		Expires:              received.Add(life),
 		NeverStale:           d.MustRevalidate || d.ProxyRevalidate,
 		NoTransform:          httpcache.NoTransform(head),
@@ -180,7 +188,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 	if rule.Cache.Kind != policies.CacheOrigin {
 		return o
 	}
-	o.Expires = o.Expires.Add(-age)
+	o.Expires = o.Expires.Add(-fill.age)
 	o.Authorized = gate.MayShareAuthorized(d)
 	o.Control = store.FieldsOf(httpcache.TargetedFields(head))
 	if d.StaleWhileRevalidate > 0 {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cacheward/cacheward/caddymodule/gate"
+	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
@@ -52,6 +53,7 @@ type fill struct {
 	// first. A head that comes after the end is none.
 	settled  atomic.Bool
 	received time.Time
+	age      time.Duration // of the response when it was received
 	err      error
 
 	// What the judge makes of it; nobody else looks.
@@ -248,6 +250,7 @@ func (w *fillWriter) WriteHeader(status int) {
 	w.final = w.header.Clone()
 	w.unseen = unseen(w.request)
 	w.fill.received = time.Now()
+	w.fill.age = httpcache.InitialAge(w.final, w.fill.requested, w.fill.received)
 	if n, known := announced(w.final); known && !w.head && !bodyless(status) {
 		w.fill.spool.announce(n)
 	}

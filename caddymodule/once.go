@@ -88,6 +88,9 @@ func (x *exchange) give(j *job, f *flight, fill *fill, gated <-chan []policies.R
 	if x.rule.Relay {
 		x.relayed = j.head || x.awaitVerdict(f, fill.writer.final)
 	}
+	if x.admitted == nil && f.landed() && f.object != nil && f.object.ID == fill.id {
+		x.admitted = f.object
+	}
 	return x.stream(j, fill, nil)
 }
 
@@ -228,16 +231,19 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	head := fill.head()
 	h := x.w.Header()
 	personal := httpcache.HasPerVisitor(h) // set by a handler above
-	fields := httpcache.StoredFields(head.Header, x.rule.Vouches)
 	x.enter() // permission may go out with it
-	if reasons != nil {
-		fields = httpcache.ForwardedFields(head.Header)
+	switch {
+	case reasons != nil:
+		copyFields(h, store.FieldsOf(httpcache.ForwardedFields(head.Header)), true, 0)
+	case x.admitted != nil:
+		copyFields(h, x.admitted.Header, true, 0)
+	default:
+		copyFields(h, store.FieldsOf(httpcache.StoredFields(head.Header, x.rule.Vouches)), true, 0)
 	}
-	copyFields(h, store.FieldsOf(fields), true, 0)
 	if reasons == nil { // of a refused response they are among the fields
 		h["Cache-Status"] = append(h["Cache-Status"], head.Header["Cache-Status"]...)
 	}
-	if age := httpcache.InitialAge(head.Header, fill.requested, fill.received) + time.Since(fill.received); age >= time.Second {
+	if age := fill.age + time.Since(fill.received); age >= time.Second {
 		h["Age"] = []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	}
 	if x.admitted != nil && x.revoked(x.admitted) != policies.ReasonNone {
@@ -256,8 +262,8 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	status.Stored = reasons == nil && !j.head && fill.storable()
 	status.Append(h)
 	x.status = head.Status
-	if reasons == nil && head.Status == http.StatusOK {
-		switch httpcache.Evaluate(x.r.Method, x.r.Header, fields) {
+	if reasons == nil && head.Status == http.StatusOK && httpcache.Conditional(x.r.Header) {
+		switch httpcache.Evaluate(x.r.Method, x.r.Header, httpcache.StoredFields(head.Header, x.rule.Vouches)) {
 		case httpcache.NotModified:
 			return x.notModified()
 		case httpcache.PreconditionFailed:

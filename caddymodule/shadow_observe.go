@@ -122,7 +122,7 @@ func (o *observer) refuse(why policies.Reason) {
 func (o *observer) admit(body gate.Body) {
 	x, now := o.x, time.Now()
 	j := &job{rule: x.rule, parts: &x.parts, path: x.req.Path, key: x.key}
-	f := &fill{requested: x.started, received: o.received}
+	f := &fill{requested: x.started, received: o.received, age: httpcache.InitialAge(o.header, x.started, o.received)}
 	f.writer.final = o.header
 	object := x.h.newObject(j, f, o.status, o.header, nil)
 	if why := o.unstorable(j, object, body, now); why != policies.ReasonNone {

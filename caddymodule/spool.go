@@ -114,7 +114,8 @@ func (s *spool) announce(n int64) {
 		s.overflow(policies.ReasonMemoryFull)
 	default:
 		s.held = n
-		s.buf = make([]byte, 0, n)
+		// With the capacity that the memory has: it counts when the body is stored.
+		s.buf = append([]byte(nil), make([]byte, n)...)[:0]
 	}
 }
 
@@ -258,13 +259,20 @@ func (s *spool) attach() { s.reader = true }
 // context ends. flush is called whenever the reader has caught up and there is more to
 // come.
 func (s *spool) copyTo(ctx context.Context, w io.Writer, flush func()) error {
+	defer s.detach()
+	if body, whole := s.body(); whole {
+		if len(body) == 0 {
+			return nil // some responses must have none
+		}
+		_, err := w.Write(body)
+		return err
+	}
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.moved.Broadcast()
 	})
 	defer stop()
-	defer s.detach()
 	var copied []byte
 	for {
 		piece, caughtUp, err := s.next(ctx, &copied)

@@ -36,7 +36,7 @@ func TestMemoryHoldsALargeStore(t *testing.T) {
 	}
 	// The aim is 1.15. Two hundredths of this are the runtime's table of spans, for two
 	// bodies of 4 KiB fill one.
-	if perResident > 1.19 {
+	if perResident > 1.19 && !racing {
 		t.Errorf("%.3f times the payload is resident, more than 1.19", perResident)
 	}
 }

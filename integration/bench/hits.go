@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 
 	"github.com/cacheward/cacheward/integration/bench/load"
@@ -115,11 +117,19 @@ func (h hits) run(b *bench, name string) error {
 	if err != nil {
 		return err
 	}
-	floor, err := b.startEdge("respond", nil, "", responds(page(h.size)))
+	if err := b.store(e.addresses[0], h.paths); err != nil {
+		return err
+	}
+	head, err := headOf(e.addresses[0], h.paths[0])
 	if err != nil {
 		return err
 	}
-	if err := b.store(e.addresses[0], h.paths); err != nil {
+	same, err := b.startEdge("respond", nil, "", head+responds(page(h.size)))
+	if err != nil {
+		return err
+	}
+	bare, err := b.startEdge("respond, body alone", nil, "", responds(page(h.size)))
+	if err != nil {
 		return err
 	}
 	t := traffic{paths: h.visits, headers: h.fields, query: h.query}
@@ -127,7 +137,10 @@ func (h hits) run(b *bench, name string) error {
 		t.paths = h.paths
 	}
 	subject := lane{name: "cacheward", proc: e.process, traffic: t.to(e.addresses[0])}
-	references := []lane{{name: "Caddy's respond", proc: floor.process, traffic: t.to(floor.addresses[0]), bar: bar}}
+	references := []lane{
+		{name: "Caddy's respond, the same bytes", proc: same.process, traffic: t.to(same.addresses[0]), bar: bar},
+		{name: "Caddy's respond, the body alone", proc: bare.process, traffic: t.to(bare.addresses[0])},
+	}
 	if h.peers || h.slowPeers && !b.quick {
 		peers, err := b.startPeers()
 		if err != nil {
@@ -145,6 +158,30 @@ func (h hits) run(b *bench, name string) error {
 		}
 	}
 	return b.row(name, h.what, subject, references...)
+}
+
+// headOf is a header directive that sets what the answer to a request has, so that the same
+// bytes come from respond. What Caddy sets by itself is left out.
+func headOf(address, path string) (site, error) {
+	res, err := http.Get("http://" + address + path)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	text.WriteString("\theader {\n")
+	for name, lines := range res.Header {
+		switch name {
+		case "Content-Length", "Date", "Server":
+		default:
+			fmt.Fprintf(&text, "\t\t%s `%s`\n", name, lines[0])
+		}
+	}
+	text.WriteString("\t}\n")
+	return site(text.String()), nil
 }
 
 func hitScenarios() []scenario {
@@ -177,7 +214,14 @@ func auditedHits(b *bench, name string) error {
 	if err != nil {
 		return err
 	}
-	responding := responds(page(1 << 10))
+	if err := b.store(e.addresses[0], t.paths); err != nil {
+		return err
+	}
+	head, err := headOf(e.addresses[0], t.paths[0])
+	if err != nil {
+		return err
+	}
+	responding := head + responds(page(1<<10))
 	floor, err := b.startEdge("respond", nil, "", responding)
 	if err != nil {
 		return err
@@ -186,12 +230,9 @@ func auditedHits(b *bench, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.store(e.addresses[0], t.paths); err != nil {
-		return err
-	}
 	return b.row(name, "hit, 1 KiB, every serve audited to a file",
 		lane{name: "cacheward", proc: e.process, traffic: t.to(e.addresses[0])},
-		lane{name: "Caddy's respond", proc: floor.process, traffic: t.to(floor.addresses[0]), bar: 1.25},
+		lane{name: "Caddy's respond, the same bytes", proc: floor.process, traffic: t.to(floor.addresses[0]), bar: 1.25},
 		lane{name: "respond with Caddy's access log", proc: logging.process, traffic: t.to(logging.addresses[0])})
 }
 
