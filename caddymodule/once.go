@@ -231,7 +231,7 @@ func (x *exchange) stream(j *job, fill *fill, reasons []policies.Reason) error {
 	head := fill.head()
 	h := x.w.Header()
 	personal := httpcache.HasPerVisitor(h) // set by a handler above
-	x.enter() // permission may go out with it
+	x.enter()                              // permission may go out with it
 	switch {
 	case reasons != nil:
 		copyFields(h, store.FieldsOf(httpcache.ForwardedFields(head.Header)), true, 0)

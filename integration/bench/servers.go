@@ -125,7 +125,6 @@ events { worker_connections 1024; }
 http {
 	access_log off;
 	sendfile on;
-	tcp_nopush on;
 	keepalive_requests 1000000000;
 	open_file_cache max=20000 inactive=600s;
 	client_body_temp_path body;
