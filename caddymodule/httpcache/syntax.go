@@ -31,12 +31,19 @@ func deltaSeconds(s string) (time.Duration, bool) {
 // the right one. Everything else does: the time package reads single digits, runs
 // of spaces, and a zone that it does not know as GMT, none of which is an HTTP-date.
 func date(s string) (time.Time, bool) {
+	if t, ok := fixedDate(s); ok {
+		return t, true
+	}
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return time.Time{}, false
 		}
 	}
-	s = strings.ToUpper(s)
+	return anyDate(strings.ToUpper(s))
+}
+
+// anyDate is date for upper-case ASCII.
+func anyDate(s string) (time.Time, bool) {
 	t, err := http.ParseTime(s)
 	if err != nil {
 		return time.Time{}, false
@@ -168,4 +175,37 @@ func blank(all []string) bool {
 		}
 	}
 	return true
+}
+
+const (
+	weekdays = "SunMonTueWedThuFriSat"
+	months   = "JanFebMarAprMayJunJulAugSepOctNovDec"
+)
+
+// fixedDate is date for the form in which almost all are written, IMF-fixdate. What it
+// cannot read may be a date all the same.
+func fixedDate(s string) (time.Time, bool) {
+	const form = "Sun, 06 Nov 1994 08:49:37 GMT"
+	if len(s) != len(form) || s[3:5] != ", " || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' ||
+		s[19] != ':' || s[22] != ':' || s[25:] != " GMT" {
+		return time.Time{}, false
+	}
+	weekday, month := strings.Index(weekdays, s[:3]), strings.Index(months, s[8:11])
+	day, century, year := twoDigits(s[5:]), twoDigits(s[12:]), twoDigits(s[14:])
+	hour, minute, second := twoDigits(s[17:]), twoDigits(s[20:]), twoDigits(s[23:])
+	if weekday < 0 || weekday%3 != 0 || month < 0 || month%3 != 0 || min(day, century, year, hour, minute, second) < 0 ||
+		hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(100*century+year, time.Month(month/3+1), day, hour, minute, second, 0, time.UTC)
+	return t, t.Day() == day // not the 31st of February
+}
+
+// twoDigits is the number that s begins with, or -1.
+func twoDigits(s string) int {
+	tens, ones := s[0]-'0', s[1]-'0'
+	if tens > 9 || ones > 9 {
+		return -1
+	}
+	return int(10*tens + ones)
 }

@@ -1,9 +1,10 @@
 package store
 
 import (
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // maxAdmissions is how many keys [Admissions] remembers.
@@ -16,39 +17,40 @@ const maxAdmissions = 65_536
 type Admissions struct {
 	limit int
 
-	mu   sync.Mutex
-	keys map[Key]admission
+	mu sync.Mutex
+	// keys has half digests and no pointers: the collector has nothing to look at.
+	keys map[halfKey]admission
 }
 
 type admission struct {
-	first  time.Time
-	object string
+	first  int64 // nanoseconds of Unix time
+	object uuid.UUID
 }
 
 // NewAdmissions returns an empty memory.
 func NewAdmissions() *Admissions {
-	return &Admissions{limit: maxAdmissions, keys: make(map[Key]admission)}
+	return &Admissions{limit: maxAdmissions, keys: make(map[halfKey]admission)}
 }
 
-// Admitted notes that the object with that ID was admitted for key.
+// Admitted notes that the object with that ID, of [NewID], was admitted for key.
 func (a *Admissions) Admitted(key Key, object string) {
-	now := time.Now()
+	now := time.Now().UnixNano()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	known, ok := a.keys[key]
+	known, ok := a.keys[halfOf(key)]
 	if !ok {
 		known.first = now
 		a.makeRoom()
 	}
-	known.object = strings.Clone(object) // without the object that it may be part of
-	a.keys[key] = known
+	known.object, _ = uuid.Parse(object) // an ID is one
+	a.keys[halfOf(key)] = known
 }
 
 // Known reports whether an object was admitted for key and not withdrawn.
 func (a *Admissions) Known(key Key) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, ok := a.keys[key]
+	_, ok := a.keys[halfOf(key)]
 	return ok
 }
 
@@ -57,9 +59,12 @@ func (a *Admissions) Known(key Key) bool {
 func (a *Admissions) Forget(key Key) (object string, first time.Time, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	last, known := a.keys[key]
-	delete(a.keys, key)
-	return last.object, last.first, known
+	last, known := a.keys[halfOf(key)]
+	if !known {
+		return "", time.Time{}, false
+	}
+	delete(a.keys, halfOf(key))
+	return last.object.String(), time.Unix(0, last.first), true
 }
 
 // makeRoom drops any one key if there is no room for another.

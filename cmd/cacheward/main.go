@@ -29,5 +29,6 @@ its Caddyfile are here:
 	registerProbe()
 	registerControl()
 	tuneCollector()
+	restWhenQuiet()
 	caddycmd.Main()
 }
