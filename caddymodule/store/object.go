@@ -72,6 +72,10 @@ type Object struct {
 	// response: it has no status and is never fresh. [Select] follows it.
 	Variants *Variants
 
+	// Generation is what the edge had applied of the events of its fleet before the origin
+	// was asked; see package fleet. 0: the edge is alone.
+	Generation uint64
+
 	// forms are what [Store.Attach] has given it.
 	forms *forms
 }
@@ -144,7 +148,7 @@ func (o *Object) KeptUntil() time.Time {
 // What an object occupies beside its bytes, measured on 64-bit Go 1.26 and
 // rounded up: the test of the memory bound holds these against the real heap.
 const (
-	objectOverhead    = 464 // the struct, the rounding up of short text, the store's node and its hash table slot
+	objectOverhead    = 496 // the struct, the rounding up of short text, the store's node and its hash table slot
 	selectingOverhead = 56  // two strings and a bool in the list, and their rounding up
 	tagOverhead       = 64  // the tag in the list and its slot in the index of tags
 	variantsOverhead  = 64  // the struct of an index

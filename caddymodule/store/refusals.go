@@ -104,6 +104,15 @@ func (r *Refusals) Lookup(key Key) (policies.Reason, bool) {
 	return found.reason, true
 }
 
+// Left is Lookup that says for how long the refusal is remembered still; 0: it is not.
+func (r *Refusals) Left(key Key) (policies.Reason, time.Duration) {
+	found, ok := r.cache.GetIfPresent(key)
+	if !ok {
+		return policies.ReasonNone, 0
+	}
+	return found.reason, max(0, time.Until(found.until))
+}
+
 // Forget drops what is remembered of key, growth included, as a purge or an
 // admission does.
 func (r *Refusals) Forget(key Key) { r.cache.Invalidate(key) }

@@ -283,7 +283,7 @@ func (v *Variants) add(key Key) (surplus []Key) {
 func (v *Variants) object(primary Key, o, last *Object) *Object {
 	index := &Object{
 		Key: primary, Parts: strings.Clone(o.Parts), Route: o.Route,
-		Requested: o.Requested, Received: o.Received,
+		Requested: o.Requested, Received: o.Received, Generation: o.Generation,
 		Keep:     o.UsableUntil().Sub(o.Received),
 		Variants: v,
 	}
