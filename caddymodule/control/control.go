@@ -45,6 +45,8 @@ type Purged struct {
 	// stored before the purge was there that it selects; nor was anybody who had looked
 	// before still about to answer.
 	Verified bool `json:"verified"`
+	// Fleet is how far it has come on the other edges; nil: there are none.
+	Fleet *FleetDelivery `json:"fleet,omitempty"`
 	// Notes say what the one who asked may not expect: a URL that is never stored,
 	// requests that were still being answered.
 	Notes []string `json:"notes,omitempty"`
@@ -87,6 +89,9 @@ type Tripped struct {
 	Since time.Time `json:"since"`
 	Why   string    `json:"why"`
 	By    string    `json:"by,omitempty"`
+	// Generation is that of the event by which the other edges were told of it; 0: they were
+	// not, or there are none.
+	Generation uint64 `json:"generation,omitempty"`
 	// Unknown: no running handler has a route of that name.
 	Unknown bool `json:"unknown,omitempty"`
 }
@@ -106,9 +111,11 @@ type Switched struct {
 	// Removed is how many stored responses a reset dropped.
 	Removed int `json:"removed,omitempty"`
 	// Took is how long it took, in milliseconds.
-	Took     float64  `json:"took_ms"`
-	Notes    []string `json:"notes,omitempty"`
-	Problems []string `json:"problems,omitempty"`
+	Took float64 `json:"took_ms"`
+	// Fleet is how far it has come on the other edges; nil: there are none.
+	Fleet    *FleetDelivery `json:"fleet,omitempty"`
+	Notes    []string       `json:"notes,omitempty"`
+	Problems []string       `json:"problems,omitempty"`
 }
 
 // Status is the state of a running proxy.
@@ -121,6 +128,8 @@ type Status struct {
 
 	Handlers []HandlerStatus `json:"handlers"`
 	Stores   []StoreStatus   `json:"stores"`
+	// Fleets are those that the stores belong to, one for each that does.
+	Fleets []FleetStatus `json:"fleets,omitempty"`
 	// Watched are the URLs that the proxy probes from outside.
 	Watched []WatchStatus `json:"watched,omitempty"`
 	// Landings are those that wait for the app, by route.
