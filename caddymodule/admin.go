@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cacheward/cacheward/caddymodule/control"
+	"github.com/cacheward/cacheward/caddymodule/fleet"
 )
 
 func init() {
@@ -24,6 +25,8 @@ func init() {
 //	GET  /cacheward/objects       ?route= &prefix= &key= &limit= → control.ObjectList
 //	GET  /cacheward/objects/{id}  ?body=1 → control.Object
 //	POST /cacheward/explain       explain.Question → explain.Answer
+//	POST /cacheward/fleet/ask     for other edges: see [Peers]
+//	POST /cacheward/fleet/wake
 //
 // Questions and answers are JSON. What is asked wrongly is answered with 400 (404 where
 // there is no such route or object, 413 and 415 for the request itself) and {"error": …},
@@ -68,6 +71,8 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 		{"GET /cacheward/objects", a.serveObjects},
 		{"GET /cacheward/objects/{id}", a.serveObject},
 		{"POST /cacheward/explain", a.serveExplain},
+		{"POST " + fleet.PathAsk, a.serveFleet},
+		{"POST " + fleet.PathWake, a.serveFleet},
 	} {
 		routes = append(routes, caddy.AdminRoute{Pattern: route.pattern, Handler: route.handler})
 	}

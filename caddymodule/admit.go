@@ -31,7 +31,7 @@ func (h *Handler) admit(j *job, f *flight, fill *fill) {
 // fitted is the body in memory that is not much larger than it. That of a body whose
 // length was announced is such, and nobody writes to it any more.
 func fitted(body []byte) []byte {
-	if spare := cap(body) - len(body); spare <= len(body)/8 {
+	if spare := cap(body) - len(body); spare <= len(body)/5 { // as the allocator rounds up
 		return body
 	}
 	return bytes.Clone(body)
@@ -177,6 +177,7 @@ func (h *Handler) newObject(j *job, fill *fill, status int, head http.Header, bo
 		Header:               store.FieldsOf(header),
 		Body:                 body,
 		Requested:            fill.requested,
+		Generation:           fill.generation,
 		Received:             received,
 		InitialAge:           fill.age,
 		Expires:              received.Add(life),

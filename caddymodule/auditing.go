@@ -81,7 +81,7 @@ func (h *Handler) provisionAudit(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.audit = audit.New(h.logger.Named("audit"), audit.Options{Serves: o.Serves, Keys: keys, Room: o.Queue, Full: o.Full})
+	h.audit = audit.New(h.logger.Named("audit"), audit.Options{Serves: o.Serves, Keys: keys, Room: o.Queue, Full: o.Full, Edge: h.shared.edge()})
 	return nil
 }
 
@@ -193,6 +193,7 @@ func marks(r *http.Request, names []string) string {
 // watchStore records what the store drops of its own accord. It is called under locks
 // of the store, so it never waits.
 func (h *Handler) watchStore() {
+	h.follow()
 	log := h.audit
 	h.shared.store.Watch(func(o *store.Object, why store.DropCause) {
 		rec := audit.Record{Event: audit.EventExpire, Route: o.Route, Object: o.ID, Size: int64(len(o.Body))}

@@ -43,6 +43,8 @@ type fill struct {
 	uncounted atomic.Bool
 	// id is the object's, if the fill becomes one.
 	id string
+	// generation is what was known of the fleet before the origin was asked.
+	generation uint64
 
 	requested time.Time
 	// begun is closed when the final head is known or the fill failed before
@@ -93,13 +95,14 @@ func (h *Handler) startFill(job *job, overflowed func(policies.Reason)) *fill {
 func (h *Handler) newFill(job *job, overflowed func(policies.Reason)) (*fill, *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fill{
-		cancel:    cancel,
-		spool:     newSpool(h.limits.maxObject, &h.shared.budget, overflowed),
-		id:        store.NewID(),
-		requested: time.Now(),
-		begun:     make(chan struct{}),
-		ended:     make(chan struct{}),
-		meter:     h.meter(job.rule),
+		cancel:     cancel,
+		spool:      newSpool(h.limits.maxObject, &h.shared.budget, overflowed),
+		id:         store.NewID(),
+		generation: h.shared.generation(),
+		requested:  time.Now(),
+		begun:      make(chan struct{}),
+		ended:      make(chan struct{}),
+		meter:      h.meter(job.rule),
 	}
 	f.writer = fillWriter{fill: f, header: make(http.Header), head: job.head}
 	r := canonicalRequest(ctx, job, &f.writer)

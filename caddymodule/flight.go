@@ -16,6 +16,9 @@ type flight struct {
 	done    chan struct{}
 	once    sync.Once
 	waiters atomic.Int64
+	// over, if given before anything is judged, is told of the verdict: other edges wait for
+	// it. It must not block.
+	over func(*store.Object)
 
 	// Set before done is closed, read after.
 	object  *store.Object     // admitted; nil for a refusal
@@ -28,6 +31,9 @@ func (f *flight) land(o *store.Object, reasons ...policies.Reason) {
 	f.once.Do(func() {
 		f.object, f.reasons = o, reasons
 		close(f.done)
+		if f.over != nil {
+			f.over(o)
+		}
 	})
 }
 

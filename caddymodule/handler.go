@@ -65,7 +65,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		// 5 look up
 		x.enter()
 		if x.tripped() {
-			return x.stopped()
+			return x.stopped(policies.ReasonTripped)
+		}
+		if !x.h.shared.trusted(x.clock()) {
+			return x.stopped(policies.ReasonLeaseLapsed)
 		}
 		object, err := x.lookUp()
 		if err != nil {
@@ -99,6 +102,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		flight, leader := x.join()
 		if leader {
 			x.landEarlier(flight)
+			if object := x.fetch(flight); object != nil {
+				return x.serve(object, OutcomeHit)
+			}
 		}
 		switch {
 		case flight == nil:
@@ -189,10 +195,11 @@ func (x *exchange) wait(f *flight) (again bool, err error) {
 	return false, x.own(OutcomePass, f.reasons...)
 }
 
-// stopped is for a request that was on its way to the store when the route was tripped.
-func (x *exchange) stopped() error {
+// stopped is for a request that was on its way to the store when the route was tripped, or
+// that may not believe what is stored.
+func (x *exchange) stopped(why policies.Reason) error {
 	x.leave()
-	return x.own(OutcomeBypass, policies.ReasonTripped)
+	return x.own(OutcomeBypass, why)
 }
 
 // deny refuses the request. The answer is nobody's page and nobody may keep it.

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/cacheward/cacheward/caddymodule/fleet"
 	"github.com/cacheward/cacheward/caddymodule/httpcache"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
@@ -94,6 +95,7 @@ func (x *exchange) drop(tag store.Tag) {
 		x.h.recordFault(x.ruleName(), policies.ReasonStoreFault, err)
 		return
 	}
+	x.h.tellFleet(fleet.Event{Kind: fleet.KindInvalidate, Selection: store.Selection{Tag: &tag}})
 	if n > 0 {
 		x.h.logger.Debug("an unsafe request has invalidated stored responses",
 			zap.String("method", x.req.Method), zap.String("path", x.req.EscapedPath), zap.Int("objects", n))

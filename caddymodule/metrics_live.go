@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cacheward/cacheward/caddymodule/control"
@@ -51,7 +53,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (liveMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range liveDescs {
+	for _, d := range slices.Concat(liveDescs, fleetDescs) {
 		ch <- d
 	}
 }
@@ -80,6 +82,9 @@ func (l liveMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(refusalsDesc, float64(s.refusals.Len()), name)
 		gauge(fillMemoryDesc, float64(s.budget.used.Load()), name)
 		gauge(fillMemoryLimitDesc, float64(s.budget.limit.Load()), name)
+		if s.fleet != nil {
+			collectFleet(name, s.fleet, gauge, counter)
+		}
 	}
 	for _, t := range tripsInForce() {
 		gauge(trippedDesc, 1, t.Route)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/control"
+	"github.com/cacheward/cacheward/caddymodule/fleet"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
 )
@@ -197,6 +198,7 @@ func (p *purger) run() {
 			done.Removed += purged.Removed
 			done.Left += purged.Left
 		}
+		r.Problems = append(r.Problems, p.publish(step)...)
 		if done.Left > 0 {
 			r.Problems = append(r.Problems, fmt.Sprintf("store %s: %d objects that the purge selects are still there", step.name, done.Left))
 		}
@@ -212,6 +214,18 @@ func (p *purger) run() {
 		r.Notes = append(r.Notes, "some requests that had looked before the purge were still about to answer")
 	}
 	r.Verified = settled && len(r.Problems) == 0
+}
+
+// publish has the other edges purge the same.
+func (p *purger) publish(step purgeStep) (problems []string) {
+	if step.shared.fleet == nil {
+		return nil
+	}
+	for _, s := range step.selections {
+		e := fleet.Event{Kind: fleet.KindPurge, Selection: s, Soft: p.soft, Afresh: step.afresh}
+		problems = append(problems, publish([]Fleet{step.shared.fleet}, e, &p.result.Fleet)...)
+	}
+	return problems
 }
 
 // knownRoute says whether a handler has a route of that name: to stop caching on a

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
+	"github.com/cacheward/cacheward/caddymodule/fleet"
 	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
@@ -57,6 +58,8 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 			h.withdraw(j, fill, d, reasons)
 		} else {
 			h.forget(j)
+			_, _, known := h.shared.admissions.Forget(j.at)
+			h.forgetElsewhere(j, known)
 		}
 	}
 	h.refused(j, f, fill, d, reasons)
@@ -111,6 +114,18 @@ func (h *Handler) forget(j *job) {
 	}
 }
 
+// forgetElsewhere has the other edges drop the page as well, if this one had it: known says
+// that it was admitted. Of the many pages that never were shareable they hear nothing.
+func (h *Handler) forgetElsewhere(j *job, known bool) {
+	if h.shared.fleet == nil || !known && j.standby == nil {
+		return
+	}
+	e := fleet.Event{Kind: fleet.KindPurge, Selection: store.Selection{Key: j.key[:]}}
+	if !h.workers.run(func() { h.tellFleet(e) }) {
+		h.tellFleet(e)
+	}
+}
+
 // refuseVisitor turns a fill away for what the visitor's own answer was. The
 // visitor may have caused that, so it is not remembered for longer each time and
 // does no harm to what is stored.
@@ -138,6 +153,7 @@ func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []pol
 	h.shared.refusals.Remember(j.at, reasons[0], gateRefusal, true)
 	h.forget(j)
 	object, since, known := h.shared.admissions.Forget(j.at)
+	h.forgetElsewhere(j, known)
 	if !known {
 		return
 	}

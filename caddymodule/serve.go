@@ -44,6 +44,8 @@ func (x *exchange) revoked(o *store.Object) policies.Reason {
 	switch {
 	case x.tripped():
 		return policies.ReasonTripped
+	case !x.h.shared.trusted(time.Now()):
+		return policies.ReasonLeaseLapsed
 	case x.h.shared.store.Revoked(o):
 		return policies.ReasonInvalidated
 	}

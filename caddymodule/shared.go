@@ -32,7 +32,9 @@ var pool = caddy.NewUsagePool()
 const observedShare = 4
 
 type shared struct {
-	store       store.Store
+	store store.Store
+	// fleet is the store, where several edges share it; nil: this edge is alone.
+	fleet       Fleet
 	refusals    *store.Refusals
 	suspensions *store.Suspensions
 	admissions  *store.Admissions
@@ -65,6 +67,7 @@ func newShared(p Provider) (*shared, error) {
 		s.refusals.Close()
 		return nil, err
 	}
+	s.fleet, _ = s.store.(Fleet)
 	return s, nil
 }
 

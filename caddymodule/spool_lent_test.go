@@ -51,7 +51,7 @@ func TestSpoolLends(t *testing.T) {
 			if fits := int64(max(total, announced)) <= limit; storable != fits || fits != (len(*reasons) == 0) {
 				failure = "storable is not what the limit says"
 			}
-			if storable && (!bytes.Equal(body, whole) || announced == total && cap(body)-total > total/7+16) {
+			if storable && (!bytes.Equal(body, whole) || announced == total && cap(body)-total > total/5+16) {
 				failure = "the body is not what was written, in memory of about its length"
 			}
 			s.release()

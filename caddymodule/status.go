@@ -36,6 +36,9 @@ func status(handlers []*Handler) control.Status {
 		if !seen[h.shared] {
 			seen[h.shared] = true
 			s.Stores = append(s.Stores, h.shared.status(h.sharedKey))
+			if f := h.shared.fleet; f != nil {
+				s.Fleets = append(s.Fleets, fleetStatus(h.sharedKey, f))
+			}
 		}
 	}
 	s.Watched = handlers[0].others.watchStatus()

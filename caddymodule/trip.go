@@ -142,7 +142,11 @@ func (b *breaker) trip(t control.Tripped) (added bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := b.list()
-	if slices.ContainsFunc(list, func(have control.Tripped) bool { return have.Route == t.Route }) {
+	if i := slices.IndexFunc(list, func(have control.Tripped) bool { return have.Route == t.Route }); i >= 0 {
+		if t.Generation > list[i].Generation { // the other edges know of it now
+			list[i].Generation = t.Generation
+			b.state.Store(newTripState(list))
+		}
 		return false
 	}
 	b.state.Store(newTripState(append(list, t)))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cacheward/cacheward/caddymodule/audit"
 	"github.com/cacheward/cacheward/caddymodule/control"
+	"github.com/cacheward/cacheward/caddymodule/fleet"
 	"github.com/cacheward/cacheward/caddymodule/gate"
 	"github.com/cacheward/cacheward/caddymodule/store"
 	"github.com/cacheward/cacheward/policies"
@@ -42,6 +43,7 @@ func (h *Handler) trip(t control.Tripped) control.Switched {
 	if !added {
 		result.Done = tripScope(t.Route) + " was tripped already"
 	}
+	result.Problems = publish(fleets(h.others.list()), fleet.Event{Kind: fleet.KindTrip, Trip: t}, &result.Fleet)
 	h.save(t.Route, &result)
 	result.Tripped = h.breaker.list()
 	if added {
@@ -107,7 +109,14 @@ func reset(handlers []*Handler, q control.Reset) (control.Switched, error) {
 		result.Removed = p.result.Removed
 	}
 	// Not what was tripped meanwhile: of that, nothing was dropped.
-	h.breaker.reset(func(t control.Tripped) bool { return slices.Contains(seen, t) })
+	h.breaker.reset(func(t control.Tripped) bool {
+		return slices.ContainsFunc(seen, func(s control.Tripped) bool { return s.Route == t.Route && s.Since.Equal(t.Since) })
+	})
+	result.Fleet = p.result.Fleet
+	for _, t := range seen {
+		t.By, t.Why = q.By, q.Why
+		result.Problems = append(result.Problems, publish(fleets(handlers), fleet.Event{Kind: fleet.KindReset, Trip: t}, &result.Fleet)...)
+	}
 	h.save(q.Route, &result)
 	result.Tripped = h.breaker.list()
 	if len(result.Tripped) > 0 {

@@ -146,7 +146,7 @@ func (a *App) provisionWatch(secret *probe.Secret) error {
 				return err
 			}
 			a.watchers.all = append(a.watchers.all, &watcher{
-				Watch: w, url: u, look: look.(*lookout), probe: probe.Run, mine: func() bool { return true },
+				Watch: w, url: u, look: look.(*lookout), probe: probe.Run, mine: func() bool { return leads(a.handlers.list()) },
 				handlers: a.handlers, logger: a.logger,
 				options: w.options(u, secret),
 			})

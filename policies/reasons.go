@@ -106,6 +106,7 @@ const (
 	ReasonInvalidated
 	ReasonValidationRequired
 	ReasonTripped
+	ReasonLeaseLapsed
 
 	// our own faults.
 	ReasonStoreFault
@@ -227,6 +228,7 @@ var reasons = [reasonCount]ReasonInfo{
 	ReasonInvalidated:             {"invalidated", InCache, "The URL was changed by an unsafe request, purged or stored anew while the response was under way.", "RFC 9111 §4.4", "Nothing: the next request fetches the new one."},
 	ReasonValidationRequired:      {"validation-required", InCache, "The origin wants to be asked before each reuse, so a request cannot share the answer to another one.", "RFC 9111 §5.2.2.4", "Let the app give the response a lifetime."},
 	ReasonTripped:                 {"tripped", InCache, "Caching was stopped by hand, or because a leak was found, until someone resets it.", "design 2", "cacheward status says who stopped it and why; cacheward reset ends it."},
+	ReasonLeaseLapsed:             {"lease-lapsed", InCache, "The edge has not heard from the others for as long as its lease: what is stored may be purged by now.", "design 2", "cacheward status says since when and why; it comes back by itself. on_partition serve goes on with what is stored."},
 	ReasonStoreFault:              {"store-fault", InFault, "The store failed; the request went to the origin.", "design 3", "Look at the error in the log."},
 	ReasonInternalFault:           {"internal-fault", InFault, "Cacheward met a fault of its own; the request went to the origin.", "design 3", "Report it, with the log line."},
 }
@@ -252,4 +254,14 @@ func AllReasons() []Reason {
 		all = append(all, r)
 	}
 	return all
+}
+
+// ReasonOf returns the reason with the code; ok is false if there is none.
+func ReasonOf(code string) (r Reason, ok bool) {
+	for r := ReasonNone + 1; r < reasonCount; r++ {
+		if reasons[r].Code == code {
+			return r, true
+		}
+	}
+	return ReasonNone, false
 }

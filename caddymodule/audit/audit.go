@@ -36,6 +36,10 @@ const DefaultRoom = 8192
 
 // Options for a [Log]. The zero value is valid.
 type Options struct {
+	// Edge is the name of the edge that the records are of, one of several that work
+	// together. It is in every record. Default: none, and no record has it.
+	Edge string
+
 	// Serves is how many of the serve records are written, save those with an Attribution,
 	// which all are. Default: all.
 	Serves Sampling
@@ -62,6 +66,7 @@ type Options struct {
 type Log struct {
 	logger *zap.Logger
 	core   zapcore.Core
+	edge   string
 	serves Sampling
 	keys   *Keys
 	full   Full
@@ -78,7 +83,7 @@ type Log struct {
 // New returns a log that writes to l. It must be closed, unless l is nil, which
 // writes nothing, or the options call for no goroutine.
 func New(l *zap.Logger, o Options) *Log {
-	log := &Log{logger: l, serves: o.Serves, keys: o.Keys, full: o.Full, ended: make(chan struct{})}
+	log := &Log{logger: l, edge: visible(o.Edge), serves: o.Serves, keys: o.Keys, full: o.Full, ended: make(chan struct{})}
 	if l == nil {
 		log.logger = zap.NewNop()
 	}

@@ -80,14 +80,14 @@ func TestWriteEveryField(t *testing.T) {
 	}
 	var entries []observer.LoggedEntry
 	for len(entries) == 0 {
-		entries = observed(Options{Serves: serves}, zapcore.DebugLevel, full(EventServe))
+		entries = observed(Options{Edge: "tokyo-1\n", Serves: serves}, zapcore.DebugLevel, full(EventServe))
 	}
 	if entries[0].Message != "cacheward" {
 		t.Errorf("the message is %q", entries[0].Message)
 	}
 	got := entries[0].ContextMap()
 	want := map[string]any{
-		"schema": int64(1), "event": "serve", "route": "landing", "outcome": "hit", "mode": "enforce", "would": "fill",
+		"schema": int64(1), "edge": `tokyo-1\u000a`, "event": "serve", "route": "landing", "outcome": "hit", "mode": "enforce", "would": "fill",
 		"reasons": []any{"set-cookie", "private"},
 		"key":     "abcdef0102030405", "object": "0198a1b2", "ttl_s": -1.5, "age_s": 61.5, "size_bytes": int64(4096), "coding": "br",
 		"method": "GET", "host": "hapitas.example",
@@ -106,6 +106,18 @@ func TestWriteEveryField(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("the record has the fields %q", slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// TestEdge: every record has the edge's name before all else, also that of lost records;
+// and none has it where there is one edge only.
+func TestEdge(t *testing.T) {
+	for edge, want := range map[string]string{"": `{"schema":1,"event":`, "tokyo-1": `{"schema":1,"edge":"tokyo-1","event":`} {
+		for _, event := range AllEvents() {
+			if got := written(t, full(event), Options{Edge: edge}); !strings.HasPrefix(string(got), want) {
+				t.Errorf("%s of edge %q: %s", event, edge, got)
+			}
+		}
 	}
 }
 

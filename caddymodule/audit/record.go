@@ -100,6 +100,7 @@ func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	redact := redactor{values: digests.values, plain: l.plain, carried: r.Attribution != nil}
 
 	enc.AddInt("schema", Schema)
+	addString(enc, "edge", l.log.edge)
 	enc.AddString("event", string(r.Event))
 	addString(enc, "route", r.Route)
 	addString(enc, "outcome", r.Outcome)

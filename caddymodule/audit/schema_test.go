@@ -50,7 +50,7 @@ func TestSchemaIsDocumented(t *testing.T) {
 	var line map[string]any
 	request := full(EventBypass)
 	request.Attribution = place{10}
-	if err := json.Unmarshal(written(t, request, Options{Serves: Sampling{leftOut: 1}}), &line); err != nil {
+	if err := json.Unmarshal(written(t, request, Options{Edge: "edge-1", Serves: Sampling{leftOut: 1}}), &line); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range line {
@@ -263,7 +263,10 @@ func anyRecord(t *rapid.T) *Record {
 func TestRecordsHaveTheSchema(t *testing.T) {
 	schema := compiledSchema(t)
 	rapid.Check(t, func(t *rapid.T) {
-		o := Options{Serves: rapid.SampledFrom([]Sampling{{}, {leftOut: 5000}}).Draw(t, "serves")}
+		o := Options{
+			Edge:   rapid.OneOf(rapid.Just(""), rapid.String()).Draw(t, "edge"),
+			Serves: rapid.SampledFrom([]Sampling{{}, {leftOut: 5000}}).Draw(t, "serves"),
+		}
 		times := zapcore.EpochTimeEncoder
 		if rapid.Bool().Draw(t, "words") {
 			times = zapcore.RFC3339TimeEncoder

@@ -59,6 +59,11 @@ A file may be a log, a folder of logs, a pattern such as '/var/log/caddy/*.log.g
 for standard input; without any it is ./audit.log. Files may be compressed with gzip or
 zstd. With a log, the files that it was rolled into beside it are read as well, unless
 --no-rolled says otherwise. Lines that are no records are skipped, counted and told.
+
+The logs of several edges are read together, as one: whose record it is is told where there
+are several, and --edge leaves out the others. What each edge has by its own clock stays as
+it is. Where clocks differ so much that a page was served before it was stored, or purged
+before anybody had ordered it, that is told, and by how much they do.
 `
 	auditFlagsHelp = `
 --since and --until take 2026-11-23T03:00:00Z, '2026-11-23 03:00', 03:00 (the last such

@@ -25,7 +25,7 @@ type auditor struct {
 	verb                string
 	formats             []string
 	since, until, where string
-	routes              []string
+	routes, edges       []string
 	format, zone, color string
 	limit, workers      int
 	noRolled, verbose   bool
@@ -43,6 +43,7 @@ func (x *auditor) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&x.until, "until", "", "leave out this moment and what was after it")
 	flags.StringVar(&x.where, "where", "", "an expression over the fields of a record: 'status >= 500'")
 	flags.StringArrayVar(&x.routes, "route", nil, "only this route; again for more")
+	flags.StringArrayVar(&x.edges, "edge", nil, "only records of this edge; again for more")
 	flags.StringVar(&x.format, "format", "table", strings.Join(x.formats, ", "))
 	flags.StringVar(&x.zone, "tz", "local", "time zone: local, UTC, Asia/Tokyo")
 	flags.IntVar(&x.limit, "limit", 20, "how many rows a list has in a table; 0: all")
@@ -80,7 +81,7 @@ func (x *auditor) check() error {
 	if x.filter, err = reading.CompileFilter(x.where); err != nil {
 		return fmt.Errorf("--where: %w", err)
 	}
-	x.filter.Routes = x.routes
+	x.filter.Routes, x.filter.Edges = x.routes, x.edges
 	for _, bound := range []struct {
 		flag, text string
 		to         *time.Time
@@ -98,10 +99,10 @@ func (x *auditor) check() error {
 	return nil
 }
 
-// keep is what --where and --route say; nil: they say nothing. Questions about objects
+// keep is what --where, --route and --edge say; nil: they say nothing. Questions about objects
 // see to the window themselves: what became of an object may be told outside of it.
 func (x *auditor) keep() func(*reading.Entry) bool {
-	if x.where == "" && len(x.routes) == 0 {
+	if x.where == "" && len(x.routes)+len(x.edges) == 0 {
 		return nil
 	}
 	filter := *x.filter

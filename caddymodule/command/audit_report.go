@@ -102,6 +102,9 @@ func (x *auditor) asked() string {
 	if len(x.routes) > 0 {
 		parts = append(parts, "route "+strings.Join(x.routes, ", "))
 	}
+	if len(x.edges) > 0 {
+		parts = append(parts, "edge "+strings.Join(x.edges, ", "))
+	}
 	if x.where != "" {
 		parts = append(parts, "where "+x.where)
 	}

@@ -79,7 +79,29 @@ func (x *auditor) scan(ctx context.Context, source *reading.Source, o reading.Sc
 		return nil, err
 	}
 	x.tellSkipped(&stats)
+	x.tellClocks(&stats)
 	return &stats, nil
+}
+
+// tellClocks says on standard error whose clock is off, as far as the records of several
+// edges tell: what they say of when is not changed.
+func (x *auditor) tellClocks(stats *reading.Stats) {
+	for _, k := range stats.Skews() {
+		fmt.Fprintf(x.stderr, "cacheward audit %s: note: %s; its records have the times of its own\n", x.verb, show.Safe(skewWords(k)))
+	}
+}
+
+// skewWords say whose clock is off, and by how much.
+func skewWords(k reading.Skew) string {
+	way, others, last := "behind", k.Others[:len(k.Others)-1], k.Others[len(k.Others)-1]
+	if k.Ahead {
+		way = "ahead of"
+	}
+	whose := "edge " + last + "'s"
+	if len(others) > 0 {
+		whose = "those of the edges " + strings.Join(others, ", ") + " and " + last
+	}
+	return fmt.Sprintf("edge %s's clock is at least %s %s %s", k.Edge, show.Duration(k.By), way, whose)
 }
 
 // few places of skipped lines are told without --verbose.
@@ -140,6 +162,12 @@ func (x *auditor) answerOptions(stats *reading.Stats) inquiry.AnswerOptions {
 		if n := stats.Skipped(k); k.Damage() && n > 0 {
 			o.Unread = append(o.Unread, fmt.Sprintf("%s of the log could not be read (%s): what was told there is missing", placesOf(n), k))
 		}
+	}
+	if x.since == "" && x.until == "" {
+		return o
+	}
+	for _, k := range stats.Skews() {
+		o.Unread = append(o.Unread, skewWords(k)+", and --since and --until are taken by each edge's own: make the time longer by as much")
 	}
 	return o
 }

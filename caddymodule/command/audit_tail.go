@@ -54,11 +54,12 @@ Ctrl-C ends it. Standard input is read to its end, and not followed.
 
 // tailer writes records as they come. The first error of writing ends it.
 type tailer struct {
-	x    *auditor
-	line func(*reading.Entry) string
-	err  error
-	stop context.CancelFunc
-	told int
+	x      *auditor
+	line   func(*reading.Entry) string
+	layout *tailLine // nil: records are told as they are
+	err    error
+	stop   context.CancelFunc
+	told   int
 }
 
 func newTailer(x *auditor) *tailer {
@@ -66,7 +67,8 @@ func newTailer(x *auditor) *tailer {
 	if x.format == "json" {
 		t.line = jsonLine
 	} else {
-		t.line = newTailLine(x.style(), x.width(), x.location).text
+		t.layout = newTailLine(x.style(), x.width(), x.location)
+		t.line = t.layout.text
 	}
 	return t
 }
@@ -113,27 +115,19 @@ func (t *tailer) latest(ctx context.Context, files []string, last int) error {
 	if err != nil {
 		return err
 	}
-	kept := make([]reading.Entry, 0, min(last, 1024))
-	next := 0
-	keep := func(e *reading.Entry) {
-		own := *e
-		own.Raw = slices.Clone(e.Raw)
-		switch {
-		case last == 0:
-		case len(kept) < last:
-			kept = append(kept, own)
-		default:
-			kept[next] = own
-			next = (next + 1) % last
-		}
-	}
+	kept := latestOf{last: last, edges: make(map[string]*ring)}
+	keep := kept.add
 	// One worker keeps the order.
 	_, err = t.x.scan(ctx, source, reading.ScanOptions{Workers: 1, Filter: t.x.filter}, func(int) func(*reading.Entry) { return keep })
 	if err != nil {
 		return err
 	}
-	for i := range kept {
-		t.tell(&kept[(next+i)%len(kept)])
+	if t.layout != nil {
+		t.layout.edges = len(kept.edges) > 1
+	}
+	entries := kept.entries()
+	for i := range entries {
+		t.tell(&entries[i])
 	}
 	return t.ended(nil)
 }

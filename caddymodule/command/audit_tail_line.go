@@ -23,7 +23,10 @@ type tailLine struct {
 	width    int // of the terminal; 0: lines are as long as they are
 	location *time.Location
 
-	route, visitor, url int // widths
+	edge                string // of the first record
+	edges               bool   // there is more than one
+	name                int    // width of an edge's
+	route, visitor, url int    // widths
 	reasons             map[string]policies.ReasonInfo
 }
 
@@ -62,6 +65,10 @@ func (t *tailLine) text(e *reading.Entry) string {
 		used += width + 2
 	}
 	column(show.Dim, e.Time.In(t.location).Format(clockFormat), len(clockFormat))
+	if t.several(e.Edge) {
+		t.name = grown(t.name, e.Edge, maxRoute)
+		column(show.Plain, orNone(e.Edge), max(1, t.name))
+	}
 	column(color, word, wordWidth)
 	t.route = grown(t.route, e.Route, maxRoute)
 	column(show.Plain, orNone(e.Route), max(1, t.route))
@@ -110,6 +117,15 @@ func (t *tailLine) text(e *reading.Entry) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
+// several says whether records are of more than one edge, as far as they have come.
+func (t *tailLine) several(edge string) bool {
+	if t.edge == "" {
+		t.edge = edge
+	}
+	t.edges = t.edges || edge != "" && edge != t.edge
+	return t.edges
+}
+
 // leak tells of one, all of it painted.
 func (t *tailLine) leak(e *reading.Entry) string {
 	before := e.Time.In(t.location).Format(clockFormat) + "  "
@@ -118,8 +134,12 @@ func (t *tailLine) leak(e *reading.Entry) string {
 		why = e.Evidence.Sentence
 	}
 	parts := []string{strings.ToUpper(string(e.Event))}
+	edge := ""
+	if t.several(e.Edge) && e.Edge != "" {
+		edge = "edge " + e.Edge
+	}
 	for _, part := range []string{
-		e.Route, strings.TrimPrefix(cmp.Or(e.Scope, e.URL), "url "), strings.TrimSuffix(why, "."),
+		edge, e.Route, strings.TrimPrefix(cmp.Or(e.Scope, e.URL), "url "), strings.TrimSuffix(why, "."),
 		inquiry.LeakWindow(e.Event, e.From, e.Until, t.location),
 	} {
 		if part != "" {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -66,15 +67,21 @@ Exit status: 0 if nothing is damaged or lost, 1 if something is, 2 if it could n
 // inventory counts what is in a log. It is a question.
 type inventory struct {
 	events  map[audit.Event]int64
-	minutes map[int64]struct{} // with a record
+	minutes map[minute]struct{} // with a record
 	lost    int64
 	sampled float64 // the smallest serves_pct but 0; zero: all are written
 	// unserved: for a while at least, none are written.
 	unserved bool
 }
 
+// minute is one of an edge's, by its clock.
+type minute struct {
+	edge string
+	at   int64 // since 1970
+}
+
 func newInventory() *inventory {
-	return &inventory{events: make(map[audit.Event]int64), minutes: make(map[int64]struct{})}
+	return &inventory{events: make(map[audit.Event]int64), minutes: make(map[minute]struct{})}
 }
 
 func (q *inventory) Fork() *inventory { return newInventory() }
@@ -86,7 +93,7 @@ func (q *inventory) Add(e *reading.Entry) {
 	}
 	q.sample(e.ServesPct)
 	q.unserved = q.unserved || e.Unserved
-	q.minutes[e.Time.Unix()/60] = struct{}{}
+	q.minutes[minute{e.Edge, e.Time.Unix() / 60}] = struct{}{}
 }
 
 func (q *inventory) sample(percent float64) {
@@ -127,8 +134,10 @@ type verified struct {
 	// ServesPct is the share of the serves that is written, if not all are.
 	ServesPct float64 `json:"serves_pct,omitempty"`
 	// Unserved: for a while at least, no serves are written.
-	Unserved bool  `json:"serves_not_written,omitempty"`
-	Gaps     []gap `json:"gaps"`
+	Unserved bool `json:"serves_not_written,omitempty"`
+	// Edges are those that the records are of, where there are several.
+	Edges []string `json:"edges,omitempty"`
+	Gaps  []gap    `json:"gaps"`
 }
 
 type foundAt struct {
@@ -138,8 +147,10 @@ type foundAt struct {
 	Kind   string `json:"kind"`
 }
 
-// gap is a time without records, to the minute.
+// gap is a time without records, to the minute; where there are several edges, without
+// records of one of them.
 type gap struct {
+	Edge    string    `json:"edge,omitempty"`
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 	Seconds float64   `json:"length_s"`
@@ -166,13 +177,21 @@ func (q *inventory) verified(x *auditor, stats *reading.Stats, longest time.Dura
 			v.Places = append(v.Places, foundAt{p.File, p.Line, p.Offset, k.String()})
 		}
 	}
-	minutes := slices.Sorted(maps.Keys(q.minutes))
+	if edges := stats.Edges(); len(edges) > 1 {
+		v.Edges = edges
+	}
+	minutes := slices.SortedFunc(maps.Keys(q.minutes), func(a, b minute) int { return cmp.Or(cmp.Compare(a.edge, b.edge), cmp.Compare(a.at, b.at)) })
 	for i := 1; i < len(minutes); i++ {
-		from, to := time.Unix(minutes[i-1]*60+60, 0).In(x.location), time.Unix(minutes[i]*60, 0).In(x.location)
-		if length := to.Sub(from); length >= longest {
-			v.Gaps = append(v.Gaps, gap{from, to, length.Seconds()})
+		from, to := time.Unix(minutes[i-1].at*60+60, 0).In(x.location), time.Unix(minutes[i].at*60, 0).In(x.location)
+		if length := to.Sub(from); length >= longest && minutes[i-1].edge == minutes[i].edge {
+			g := gap{From: from, To: to, Seconds: length.Seconds()}
+			if len(v.Edges) > 0 {
+				g.Edge = minutes[i].edge
+			}
+			v.Gaps = append(v.Gaps, g)
 		}
 	}
+	slices.SortStableFunc(v.Gaps, func(a, b gap) int { return a.From.Compare(b.From) })
 	return v
 }
 
@@ -196,6 +215,9 @@ func (v *verified) text(w io.Writer, x *auditor) error {
 	fact("records", show.Count(v.Records), show.Strong)
 	if v.First != nil {
 		fact("from, to", show.Span(*v.First, *v.Last, x.location), show.Plain)
+	}
+	if len(v.Edges) > 0 {
+		fact("edges", strings.Join(v.Edges, ", "), show.Plain)
 	}
 	if v.Unserved {
 		fact("serves", "none of them are written: who was served what is not on record", show.Warn)
@@ -242,8 +264,15 @@ func (v *verified) gapsText(w io.Writer, x *auditor) error {
 	if x.limit > 0 && len(shown) > x.limit {
 		shown = shown[:x.limit]
 	}
+	if len(v.Edges) > 0 {
+		gaps.Columns = append(gaps.Columns, show.Column{Title: "edge"})
+	}
 	for _, g := range shown {
-		gaps.Row(show.Text(show.Time(g.From, x.location)), show.Text(show.Time(g.To, x.location)), show.Text(show.Duration(g.To.Sub(g.From))))
+		cells := []show.Cell{show.Text(show.Time(g.From, x.location)), show.Text(show.Time(g.To, x.location)), show.Text(show.Duration(g.To.Sub(g.From)))}
+		if len(v.Edges) > 0 {
+			cells = append(cells, show.Text(orNone(g.Edge)))
+		}
+		gaps.Row(cells...)
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err

@@ -36,6 +36,11 @@ The running proxy is asked through Caddy's admin endpoint: that of --address
 (localhost:2019, or unix//run/caddy-admin.sock), or the one that the configuration in
 --config names, or Caddy's default.
 `
+	fleetLong = `
+Where several edges work together it is done on all of them, whichever is asked; the answer
+says how many have confirmed it. An edge that is silent serves nothing that is stored, unless
+its on_partition is serve, and does it before it trusts what it has stored again.
+`
 )
 
 // errPart: what was asked for was done in part, or nobody knows. What there is to say has

@@ -87,6 +87,75 @@ func TestSwitchTexts(t *testing.T) {
 	})
 }
 
+// delivery says that two of three edges have confirmed, and the third is missing.
+func delivery(silent bool) *control.FleetDelivery {
+	d := &control.FleetDelivery{Generation: 41, Edges: 3, Confirmed: 2, Missing: []string{"osaka-1"}, Took: 3004.2}
+	if silent {
+		d.Silent = d.Missing
+	}
+	return d
+}
+
+func TestDeliveryTexts(t *testing.T) {
+	purge := control.Purged{
+		Scope: "route landing", Removed: 1204, Stores: []control.PurgedStore{{Store: "redis:shop", Looked: 24551, Removed: 1204}}, Verified: true,
+		Fleet: &control.FleetDelivery{Generation: 41, Edges: 3, Confirmed: 3, Took: 4.1},
+	}
+	q := control.Purge{Route: "landing"}
+	t.Run("fleet-purge", func(t *testing.T) { compare(t, "fleet-purge", purgedText(plain100, q, purge)) })
+	purge.Fleet = delivery(true)
+	t.Run("fleet-purge-silent", func(t *testing.T) { compare(t, "fleet-purge-silent", purgedText(plain100, q, purge)) })
+	purge.Fleet = delivery(false)
+	t.Run("fleet-purge-missing", func(t *testing.T) { compare(t, "fleet-purge-missing", purgedText(plain100, q, purge)) })
+	purge.Fleet = &control.FleetDelivery{Problem: "dial tcp 127.0.0.1:6379: connect: connection refused"}
+	purge.Problems, purge.Verified = []string{"the other edges could not be told yet: " + purge.Fleet.Problem}, false
+	t.Run("fleet-purge-cut", func(t *testing.T) { compare(t, "fleet-purge-cut", purgedText(plain100, q, purge)) })
+
+	trip := control.Switched{Done: "tripped everything", Tripped: []control.Tripped{everything}, Saved: true, Settled: true, Took: 1.4}
+	trip.Fleet = &control.FleetDelivery{Generation: 42, Edges: 1, Confirmed: 1, Took: 0.4}
+	t.Run("fleet-trip", func(t *testing.T) { compare(t, "fleet-trip", trippedText(plain100, control.Trip{}, trip)) })
+	trip.Fleet = delivery(false)
+	trip.Fleet.Missing, trip.Fleet.Silent, trip.Fleet.Confirmed = []string{"osaka-1", "osaka-2"}, []string{"osaka-2"}, 1
+	t.Run("fleet-trip-missing", func(t *testing.T) { compare(t, "fleet-trip-missing", trippedText(plain100, control.Trip{}, trip)) })
+	reset := control.Switched{Done: "reset everything", Saved: true, Settled: true, Removed: 1204, Took: 3, Fleet: delivery(true)}
+	t.Run("fleet-reset", func(t *testing.T) { compare(t, "fleet-reset", resetText(plain100, control.Reset{}, reset)) })
+}
+
+// three is a fleet of three edges: one has gone, one is late.
+func three() control.FleetStatus {
+	return control.FleetStatus{
+		Store: "redis:shop", Edge: "tokyo-1", Trusted: true, Heard: 412, Lease: 3000, Applied: 1041, Generation: 1041, OnPartition: "bypass",
+		Members: []control.FleetMember{
+			{Edge: "tokyo-2", Applied: 1039, Silent: 733}, {Edge: "tokyo-1", Applied: 1041, Silent: 412}, {Edge: "osaka-1", Applied: 977, Silent: 21_400},
+		},
+		Shared: &control.SharedStatus{Fetches: 12_903, Hits: 9_120, Misses: 3_711, Refused: 71, Errors: 1, Writes: 3_702, Bytes: 312 << 20},
+	}
+}
+
+func TestFleetTexts(t *testing.T) {
+	with := func(f control.FleetStatus) control.Status {
+		s := busy()
+		s.Fleets = []control.FleetStatus{f}
+		return s
+	}
+	t.Run("status-fleet", func(t *testing.T) { compare(t, "status-fleet", statusText(plain100, with(three()), 3)) })
+	cut := three()
+	cut.Trusted, cut.Heard, cut.Lapses, cut.Partitioned, cut.Unsent, cut.Applied = false, 12_345, 2, 71_000, 1, 1040
+	cut.Problem = "dial tcp 127.0.0.1:6379: connect: connection refused"
+	cut.Members[1].Silent = 12_345
+	t.Run("status-fleet-cut", func(t *testing.T) { compare(t, "status-fleet-cut", statusText(plain100, with(cut), 3)) })
+	t.Run("fleet-cut", func(t *testing.T) { compare(t, "fleet-cut", fleetsText(plain100, []control.FleetStatus{cut})) })
+	narrow := plain100
+	narrow.width, narrow.terminal, narrow.Color = 80, true, true
+	cut.OnPartition = control.OnPartitionServe
+	t.Run("fleet-cut-color", func(t *testing.T) {
+		compare(t, "fleet-cut-color", fleetsText(narrow, []control.FleetStatus{three(), cut}))
+	})
+	t.Run("fleet", func(t *testing.T) { compare(t, "fleet", fleetsText(plain100, []control.FleetStatus{three()})) })
+	fresh := control.FleetStatus{Store: "redis:shop", Edge: "tokyo-1", Heard: -1, Lease: 3000, OnPartition: "bypass", Members: []control.FleetMember{}}
+	t.Run("fleet-new", func(t *testing.T) { compare(t, "fleet-new", fleetsText(plain100, []control.FleetStatus{fresh})) })
+}
+
 func busy() control.Status {
 	return control.Status{
 		Schema: 1, Version: "v0.1.0", Started: moment.Add(-76 * time.Hour), Loaded: moment.Add(-12 * time.Minute),
@@ -188,17 +257,19 @@ func TestTextsAreSafe(t *testing.T) {
 	h.Routes[0] = control.RouteStatus{Route: evil, Cache: evil, Mode: evil, Refusals: map[string]uint64{evil: 3}}
 	s.Stores[0].Store = evil
 	s.Watched = []control.WatchStatus{{URL: evil, State: control.WatchLeaking, Evidence: evil, Problem: evil, OnLeak: evil, ClearAfter: 1}, {URL: evil, State: evil}}
+	s.Fleets = []control.FleetStatus{{Store: evil, Edge: evil, Problem: evil, OnPartition: evil, Members: []control.FleetMember{{Edge: evil}}}, {Edge: evil, Trusted: true, Problem: evil}}
 	list := someObjects()
 	list.Objects[0] = control.Object{ID: evil, Route: evil, URL: evil, Key: evil, Store: evil, Digest: evil, Selecting: []string{evil}, Header: map[string][]string{evil: {evil}}}
 	q := control.Purge{URL: evil, Route: evil}
-	bad := control.Purged{Scope: evil, Stores: []control.PurgedStore{{Store: evil, Left: 1}, {Store: evil}}, Notes: []string{evil}, Problems: []string{evil}}
+	bad := control.Purged{Scope: evil, Stores: []control.PurgedStore{{Store: evil, Left: 1}, {Store: evil}}, Notes: []string{evil}, Problems: []string{evil},
+		Fleet: &control.FleetDelivery{Edges: 3, Missing: []string{evil, "x"}, Silent: []string{evil}}}
 	good := control.Purged{Scope: evil, Verified: true}
 	moved := control.Switched{Done: evil, Tripped: s.Tripped, Notes: []string{evil}, Problems: []string{evil}}
 	for i, text := range []string{
 		statusText(plain100, s, 40), objectsText(plain100, list), objectText(plain100, list.Objects[0]),
 		purgedText(plain100, q, bad), purgedText(plain100, q, good),
 		trippedText(plain100, control.Trip{Route: evil}, moved), resetText(plain100, control.Reset{}, moved),
-		onScreen(evil + "<html>\n\t" + evil),
+		fleetsText(plain100, s.Fleets), onScreen(evil + "<html>\n\t" + evil),
 	} {
 		if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
 			t.Errorf("%d: %q", i, text)

@@ -37,9 +37,9 @@ content that has changed, never for a leak.
 
 Who purged and why is recorded in the audit log. Caches further on (a CDN, browsers) keep
 the copies that they have been given: purge the CDN after this.
-` + adminFlagsLong + `
-Exit status: 0 if it is done and proved; 1 if only in part, or if that is not known;
-2 if nothing was done.
+` + fleetLong + adminFlagsLong + `
+Exit status: 0 if it is done and proved; 1 if only in part, or if that is not known, or if an
+edge has not confirmed it that is not silent; 2 if nothing was done.
 `
 )
 
@@ -72,7 +72,7 @@ func WirePurge(exit func(cmd *cobra.Command, code int) error) func(*cobra.Comman
 			if err := c.tell(answer, func(v view) string { return purgedText(v, q, answer) }); err != nil {
 				return err
 			}
-			if !complete(answer) {
+			if !complete(answer) || !delivered(answer.Fleet) {
 				return errPart
 			}
 			return nil
@@ -104,6 +104,8 @@ func purgedText(v view, q control.Purge, r control.Purged) string {
 	switch {
 	case !complete(r):
 		p.alarm("THE PURGE IS NOT COMPLETE: "+r.Scope, counted)
+	case !delivered(r.Fleet):
+		p.alarm("THE PURGE IS NOT CONFIRMED BY EVERY EDGE: "+r.Scope, counted+" on this one")
 	case r.Removed == 0:
 		p.headline(show.Strong, "Purged "+r.Scope+": nothing of it was stored")
 		p.fact("looked at", plural(looked, "stored response", "stored responses"), show.Plain)
@@ -121,6 +123,7 @@ func purgedText(v view, q control.Purge, r control.Purged) string {
 	default:
 		p.fact("proved", "looked through again: none left; what was asked of the origin before is not stored after", show.Good)
 	}
+	p.delivery(r.Fleet)
 	p.notes(r.Notes, r.Problems)
 	if len(r.Stores) > 1 || left > 0 {
 		p.WriteByte('\n')

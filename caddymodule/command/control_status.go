@@ -18,15 +18,17 @@ import (
 
 // What cacheward status --help says.
 const (
-	StatusUsage = "[--limit <routes>] " + adminFlagsUsage
+	StatusUsage = "[--limit <routes> | --all-edges] " + adminFlagsUsage
 	StatusShort = "Shows the state of a running proxy"
 	StatusLong  = `
 Shows the state of the running proxy: trips in force before all else, then its handlers,
 with the digest of the policy and the figures of each route since the process began, the
 stores against their bounds, the queue of the audit log, and what probes from outside have
-found at the watched URLs.
+found at the watched URLs. Where several edges work together, it shows them as the edge that
+is asked knows them: who is there, how far each has come, and for how long it was silent.
 
 	$ cacheward status
+	$ cacheward status --all-edges        the edges alone
 	$ cacheward status --address unix//run/caddy-admin.sock
 	$ cacheward status --format json | jq '.handlers[].routes[] | select(.tripped)'
 
@@ -34,7 +36,8 @@ found at the watched URLs.
 the origin's answers that were not stored, by their first reason.
 ` + adminFlagsLong + `
 Exit status: 0 if caching goes on and there is no problem; 1 if anything is tripped, or
-there are problems, or a watched URL leaks; 2 if the proxy could not be asked.
+there are problems, or a watched URL leaks, or the edge does not hear from the others (with
+--all-edges, also if another one is silent); 2 if the proxy could not be asked.
 `
 )
 
@@ -42,6 +45,7 @@ there are problems, or a watched URL leaks; 2 if the proxy could not be asked.
 func WireStatus(exit func(cmd *cobra.Command, code int) error) func(*cobra.Command) {
 	return func(cmd *cobra.Command) {
 		limit := cmd.Flags().Int("limit", 40, "routes that are shown of a handler, the busiest first; 0: all")
+		allEdges := cmd.Flags().Bool("all-edges", false, "only the edges that work together, as this one knows them")
 		wireControl(cmd, "status", exit, func(ctx context.Context, c *controller, args []string) error {
 			if err := noArguments(args); err != nil {
 				return err
@@ -53,15 +57,33 @@ func WireStatus(exit func(cmd *cobra.Command, code int) error) func(*cobra.Comma
 			if err := c.ask(ctx, http.MethodGet, "/cacheward/status", nil, &answer); err != nil {
 				return err
 			}
+			if *allEdges {
+				return c.allEdges(answer)
+			}
 			if err := c.tell(answer, func(v view) string { return statusText(v, answer, *limit) }); err != nil {
 				return err
 			}
-			if len(answer.Tripped) > 0 || len(answer.Problems) > 0 || leaking(answer.Watched) {
+			if len(answer.Tripped) > 0 || len(answer.Problems) > 0 || leaking(answer.Watched) || cutOff(answer.Fleets) {
 				return errPart
 			}
 			return nil
 		})
 	}
+}
+
+// allEdges shows the edges alone.
+func (c *controller) allEdges(s control.Status) error {
+	if len(s.Fleets) == 0 {
+		return errors.New("this edge is alone: none of its stores is shared with others")
+	}
+	answer := fleetAnswer{Schema: s.Schema, Fleets: s.Fleets}
+	if err := c.tell(answer, func(v view) string { return fleetsText(v, s.Fleets) }); err != nil {
+		return err
+	}
+	if cutOff(s.Fleets) || anySilent(s.Fleets) {
+		return errPart
+	}
+	return nil
 }
 
 func statusText(v view, s control.Status, limit int) string {
@@ -71,6 +93,7 @@ func statusText(v view, s control.Status, limit int) string {
 		p.WriteByte('\n')
 	}
 	p.leaks(s.Watched)
+	p.partitions(s.Fleets)
 	p.headline(show.Strong, "Cacheward "+s.Version)
 	if len(s.Tripped) == 0 {
 		p.fact("caching", "goes on: nothing is tripped", show.Good)
@@ -87,6 +110,10 @@ func statusText(v view, s control.Status, limit int) string {
 	if len(s.Stores) > 0 {
 		p.WriteByte('\n')
 		p.stores(s.Stores)
+	}
+	for i := range s.Fleets {
+		p.WriteByte('\n')
+		p.fleet(&s.Fleets[i])
 	}
 	if len(s.Watched) > 0 {
 		p.WriteByte('\n')

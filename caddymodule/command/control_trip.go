@@ -30,9 +30,10 @@ trip survives reloads and restarts.
 Nothing is dropped: what was stored is there for inspection (cacheward objects), and a
 reset drops it. Copies that a CDN or a browser has been given are not reached: purge the
 CDN as well.
-` + adminFlagsLong + `
+` + fleetLong + adminFlagsLong + `
 Exit status: 0 if caching is stopped for good; 1 if only in part (such as: not saved, so
-that a restart would end it), or if that is not known; 2 if nothing was done.
+that a restart would end it), or if that is not known, or if an edge has not confirmed it
+that is not silent; 2 if nothing was done.
 `
 )
 
@@ -48,9 +49,9 @@ alarm.
 	$ cacheward reset --reason 'fixed in release 41'                   the trip of everything
 	$ cacheward reset --route landing --reason 'prices are right'      that of one route
 	$ cacheward reset --all --keep --reason 'false alarm'              every trip
-` + adminFlagsLong + `
-Exit status: 0 if it is done; 1 if only in part, or if that is not known; 2 if nothing was
-done.
+` + fleetLong + adminFlagsLong + `
+Exit status: 0 if it is done; 1 if only in part, or if that is not known, or if an edge has
+not confirmed it that is not silent; 2 if nothing was done.
 `
 )
 
@@ -114,7 +115,9 @@ func (c *controller) switched(ctx context.Context, path string, question any, te
 }
 
 // done says whether a trip or reset did all that was asked for.
-func done(r control.Switched) bool { return r.Saved && r.Settled && len(r.Problems) == 0 }
+func done(r control.Switched) bool {
+	return r.Saved && r.Settled && len(r.Problems) == 0 && delivered(r.Fleet)
+}
 
 func trippedText(v view, q control.Trip, r control.Switched) string {
 	p := page{view: v}
@@ -130,6 +133,7 @@ func trippedText(v view, q control.Trip, r control.Switched) string {
 	} else {
 		p.fact("in force", "but a request that had begun before may still be given a stored response", show.Bad)
 	}
+	p.delivery(r.Fleet)
 	p.saved(r.Saved)
 	p.notes(r.Notes, r.Problems)
 	p.next("purge the CDN as well: it and browsers keep the copies that they have been given")
@@ -156,6 +160,7 @@ func resetText(v view, q control.Reset, r control.Switched) string {
 	} else {
 		p.fact("dropped", plural(r.Removed, "response", "responses")+" stored before", show.Plain)
 	}
+	p.delivery(r.Fleet)
 	p.saved(r.Saved)
 	p.notes(r.Notes, r.Problems)
 	p.next("see that it stays right", "cacheward", "status")

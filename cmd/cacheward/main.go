@@ -6,6 +6,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/cacheward/cacheward/caddymodule"
+	_ "github.com/cacheward/cacheward/caddymodule/redis"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 

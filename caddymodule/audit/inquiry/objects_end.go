@@ -41,6 +41,8 @@ type Turn struct {
 	Why   string `json:"why,omitempty"`
 	By    string `json:"by,omitempty"`
 	Scope string `json:"scope,omitempty"`
+	// Edge is where it was evicted, one of several: the others may have it still.
+	Edge string `json:"edge,omitempty"`
 	// Perhaps: the records do not tell for sure that it concerned this object.
 	Perhaps bool `json:"perhaps,omitempty"`
 	// Clean is when the last probe began that had found no leak, before one was found at
@@ -51,7 +53,9 @@ type Turn struct {
 // final says whether there is no object after it.
 func (t Turn) final() bool {
 	switch t.What {
-	case Expired, Evicted, Purged, Dropped, Withdrawn, Refused:
+	case Evicted:
+		return t.Edge == ""
+	case Expired, Purged, Dropped, Withdrawn, Refused:
 		return !t.Perhaps
 	}
 	return false
@@ -77,6 +81,11 @@ func (l *lives) turns(id string, o *life, pageURL string, successors map[text][]
 		case audit.EventExpire:
 			end(h, Expired)
 		case audit.EventEvict:
+			if h.edge != 0 {
+				add(h, Evicted, false)
+				turns[len(turns)-1].Edge = l.names.of(h.edge)
+				break
+			}
 			end(h, Evicted)
 		case audit.EventWithdraw:
 			end(h, Withdrawn)

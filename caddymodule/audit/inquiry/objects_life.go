@@ -45,6 +45,7 @@ type stored struct {
 	size         int64
 	originMS     float64
 	url, reasons text
+	edge         text
 	status       int32
 	findings     int32
 }
@@ -57,8 +58,10 @@ type happening struct {
 	why   text // reasons, a class, or what an operator wrote
 	by    text
 	scope text
+	edge  text
 	soft  bool
 	drops bool // objects were dropped
+	told  bool // another edge has done it, and this one the same
 }
 
 // cause is a request that caused a fill, which it was given, or that was given the
@@ -67,6 +70,7 @@ type cause struct {
 	began, at int64
 	visitor   text
 	url       text
+	edge      text
 	probe     bool
 }
 
@@ -94,6 +98,7 @@ func (l *lives) add(e *reading.Entry) {
 		s := &stored{
 			at: e.Time.UnixNano(), url: l.names.keep(e.URL), status: narrow(e.Status), size: e.Size,
 			originMS: e.Origin, reasons: l.names.keep(strings.Join(e.Reasons, ", ")), findings: narrow(len(e.Findings)),
+			edge: l.names.keep(e.Edge),
 		}
 		l.storedAs(o, s)
 	case audit.EventExpire, audit.EventEvict, audit.EventWithdraw, audit.EventRefresh:
@@ -136,7 +141,7 @@ func (l *lives) cause(e *reading.Entry) cause {
 	at := e.Time.UnixNano()
 	return cause{
 		began: at - int64(e.Duration*float64(time.Millisecond)), at: at,
-		visitor: l.names.keep(e.Visitor), url: l.names.keep(e.URL), probe: e.Probe,
+		visitor: l.names.keep(e.Visitor), url: l.names.keep(e.URL), edge: l.names.keep(e.Edge), probe: e.Probe,
 	}
 }
 
@@ -178,7 +183,7 @@ func (l *lives) place(o *life, key, route text) {
 func (l *lives) happening(e *reading.Entry) happening {
 	h := happening{
 		at: e.Time.UnixNano(), event: l.names.keep(string(e.Event)), by: l.names.keep(e.By), scope: l.names.keep(e.Scope),
-		soft: e.Soft, drops: e.Removed > 0, age: e.Age,
+		edge: l.names.keep(e.Edge), soft: e.Soft, drops: e.Removed > 0, told: reading.OrderedBy(e) != e.Edge, age: e.Age,
 	}
 	why := e.Why
 	switch {
@@ -226,6 +231,7 @@ func (l *lives) sort() {
 		slices.SortFunc(of, l.compareCauses)
 	}
 	slices.SortFunc(l.switches, l.compareHappenings)
+	l.switches = onceEach(l.switches)
 	slices.SortFunc(l.sightings, l.compareSightings)
 	l.pairLeaks()
 }
@@ -233,7 +239,7 @@ func (l *lives) sort() {
 func (l *lives) compareStored(s, o *stored) int {
 	return cmp.Or(cmp.Compare(s.at, o.at), l.names.compare(s.url, o.url), cmp.Compare(s.status, o.status),
 		cmp.Compare(s.size, o.size), cmp.Compare(s.originMS, o.originMS), l.names.compare(s.reasons, o.reasons),
-		cmp.Compare(s.findings, o.findings))
+		cmp.Compare(s.findings, o.findings), l.names.compare(s.edge, o.edge))
 }
 
 func (l *lives) compareHappenings(h, o happening) int {
@@ -242,14 +248,16 @@ func (l *lives) compareHappenings(h, o happening) int {
 	}
 	return cmp.Or(l.names.compare(h.event, o.event), l.names.compare(h.why, o.why),
 		l.names.compare(h.scope, o.scope), l.names.compare(h.by, o.by), cmp.Compare(h.age, o.age),
-		cmp.Compare(btoi(h.soft), btoi(o.soft)), cmp.Compare(btoi(h.drops), btoi(o.drops)))
+		cmp.Compare(btoi(h.soft), btoi(o.soft)), cmp.Compare(btoi(h.drops), btoi(o.drops)),
+		l.names.compare(h.edge, o.edge))
 }
 
 func (l *lives) compareCauses(c, o cause) int {
 	if c := cmp.Or(cmp.Compare(c.began, o.began), cmp.Compare(c.at, o.at)); c != 0 {
 		return c
 	}
-	return cmp.Or(l.names.compare(c.visitor, o.visitor), l.names.compare(c.url, o.url), cmp.Compare(btoi(c.probe), btoi(o.probe)))
+	return cmp.Or(l.names.compare(c.visitor, o.visitor), l.names.compare(c.url, o.url), cmp.Compare(btoi(c.probe), btoi(o.probe)),
+		l.names.compare(c.edge, o.edge))
 }
 
 // filled is when the fill began that made the object, in Unix nanoseconds: its ID says
@@ -280,6 +288,9 @@ func (l *lives) causedBy(id string, o *life) (c *cause, own bool) {
 	}
 	all := l.causes[o.key]
 	after := sort.Search(len(all), func(i int) bool { return all[i].began > began+int64(causeSlack) })
+	for after > 0 && o.stored != nil && all[after-1].edge != o.stored.edge {
+		after-- // other edges make their own, by other clocks
+	}
 	if after == 0 || all[after-1].began < began-int64(causeReach) {
 		return nil, false
 	}

@@ -50,6 +50,7 @@ type serving struct {
 	visitor text
 	outcome text
 	url     text
+	edge    text
 	status  int32
 	probe   bool
 }
@@ -113,7 +114,7 @@ func (s *Served) Add(e *reading.Entry) {
 	s.coverage.count(e)
 	s.rows.add(serving{
 		probe: e.Probe, at: e.Time.UnixNano(), object: s.names.keep(e.Object), visitor: s.names.keep(e.Visitor), outcome: s.names.keep(e.Outcome),
-		url: s.names.keep(e.URL), status: narrow(e.Status), age: e.Age,
+		url: s.names.keep(e.URL), edge: s.names.keep(e.Edge), status: narrow(e.Status), age: e.Age,
 	})
 }
 
@@ -145,5 +146,5 @@ func (s *Served) compare(r, o *serving) int {
 	}
 	return cmp.Or(s.names.compare(r.visitor, o.visitor), s.names.compare(r.url, o.url),
 		s.names.compare(r.outcome, o.outcome), cmp.Compare(r.status, o.status), cmp.Compare(r.age, o.age),
-		cmp.Compare(btoi(r.probe), btoi(o.probe)))
+		cmp.Compare(btoi(r.probe), btoi(o.probe)), s.names.compare(r.edge, o.edge))
 }

@@ -55,7 +55,8 @@ type ServedAnswer struct {
 	// Objects, the oldest first.
 	Objects List[ServedObject] `json:"objects"`
 
-	unknown int // of how many no admission is on record
+	unknown int  // of how many no admission is on record
+	edges   bool // they were served by more than one
 }
 
 // ServedObject is one object and those who were served it.
@@ -115,7 +116,9 @@ type ServedTo struct {
 	Time    time.Time `json:"time"`
 	Visitor string    `json:"visitor,omitempty"`
 	Probe   bool      `json:"probe,omitempty"`
-	URL     string    `json:"url"`
+	// Edge is which one served them, of several that work together.
+	Edge string `json:"edge,omitempty"`
+	URL  string `json:"url"`
 	// Codes are the parameters that stand in clear.
 	Codes   Codes   `json:"codes,omitempty"`
 	Outcome string  `json:"outcome"`
@@ -133,7 +136,7 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 	byObject := s.byObject()
 	a := &ServedAnswer{Schema: AnswerSchema, OwnAnswers: s.own, OwnProbes: s.ownProbes}
 	var wanted []servedID
-	visitors := make(map[text]struct{})
+	visitors, edges := make(map[text]struct{}), make(map[text]struct{})
 	for id, life := range s.lives.objects {
 		rows := byObject[id]
 		if !s.wants(id, rows) {
@@ -148,6 +151,7 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 			a.First, a.Last = earlier(a.First, &first), later(a.Last, &last)
 		}
 		for i := range rows {
+			edges[rows[i].edge] = struct{}{}
 			if rows[i].probe {
 				a.Probes++
 			} else {
@@ -156,7 +160,8 @@ func (s *Served) Answer(o AnswerOptions) (*ServedAnswer, error) {
 		}
 	}
 	delete(visitors, 0)
-	a.Visitors = len(visitors)
+	delete(edges, 0)
+	a.Visitors, a.edges = len(visitors), len(edges) > 1
 	slices.SortFunc(wanted, func(x, y servedID) int {
 		return cmp.Or(cmp.Compare(x.filled, y.filled), s.names.compare(x.id, y.id))
 	})
@@ -271,7 +276,7 @@ func (s *Served) object(id text, l *life, rows []serving, successors map[text][]
 func (s *Served) servedTo(r *serving, o AnswerOptions) ServedTo {
 	url := s.names.of(r.url)
 	return ServedTo{
-		Time: o.time(r.at), Visitor: s.names.of(r.visitor), Probe: r.probe, URL: url, Codes: codesOf(url, nil),
+		Time: o.time(r.at), Visitor: s.names.of(r.visitor), Probe: r.probe, Edge: s.names.of(r.edge), URL: url, Codes: codesOf(url, nil),
 		Outcome: s.names.of(r.outcome), Status: int(r.status), Age: r.age,
 	}
 }

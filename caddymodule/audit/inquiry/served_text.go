@@ -52,7 +52,7 @@ func (a *ServedAnswer) Text(w io.Writer, o TextOptions) error {
 	for i := range shown {
 		p.line("")
 		object := a.Objects.At(i)
-		p.servedObject(&object)
+		p.servedObject(&object, a.edges)
 	}
 	if more := a.Objects.Len() - shown; more > 0 {
 		p.line("")
@@ -69,7 +69,8 @@ const (
 	leastFact  = 20
 )
 
-func (p *page) servedObject(object *ServedObject) {
+// servedObject tells of one; with edges, which of several has served it.
+func (p *page) servedObject(object *ServedObject, edges bool) {
 	p.line("%s %s", p.strong("Object"), p.o.Style.Paint(show.Info, object.Object))
 	facts := show.Table{Columns: []show.Column{{}, {Flexible: true}}, Indent: 2}
 	fact := func(name, value string, color show.Color) {
@@ -131,6 +132,9 @@ func (p *page) servedObject(object *ServedObject) {
 		{Title: times.title()}, {Title: "visitor"}, {Title: "outcome"}, {Title: "status", Align: show.Right}, {Title: "codes", Flexible: true},
 		{Title: "url", Flexible: true, Shorten: show.TruncateURL},
 	}}
+	if edges {
+		table.Columns = slices.Insert(table.Columns, 1, show.Column{Title: "edge"})
+	}
 	shown := object.Served.Len()
 	if p.o.Limit > 0 {
 		shown = min(shown, p.o.Limit)
@@ -141,8 +145,14 @@ func (p *page) servedObject(object *ServedObject) {
 		if s.Probe {
 			visitor = show.Colored(show.Dim, "probe")
 		}
-		table.Row(times.cell(&table, s.Time), visitor, show.Text(s.Outcome),
-			show.Text(strconv.Itoa(s.Status)), show.Text(orDash(s.Codes.String())), show.Colored(show.Dim, s.URL))
+		cells := []show.Cell{
+			times.cell(&table, s.Time), visitor, show.Text(s.Outcome),
+			show.Text(strconv.Itoa(s.Status)), show.Text(orDash(s.Codes.String())), show.Colored(show.Dim, s.URL),
+		}
+		if edges {
+			cells = slices.Insert(cells, 1, show.Text(orDash(s.Edge)))
+		}
+		table.Row(cells...)
 	}
 	p.table(&table)
 	if more := object.Served.Len() - shown; more > 0 {
@@ -208,6 +218,9 @@ func (p *page) turn(t *Turn) string {
 		text += ", perhaps not of this page" // that there was one is sure
 	case t.Perhaps:
 		text = show.Time(t.Time, p.o.Location) + " perhaps " + t.What
+	}
+	if t.Edge != "" {
+		text += " on edge " + t.Edge
 	}
 	for _, more := range []string{t.Scope, t.Why} {
 		if more != "" {
@@ -321,7 +334,11 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 	out := show.NewCSV(w)
 	head := []string{"time", "visitor", "object", "key", "route"}
 	head = append(head, prefixed("param ", columns)...)
-	if err := out.Row(append(head, "url", "outcome", "status", "age_s", "filled", "caused_by", "probe")...); err != nil {
+	head = append(head, "url", "outcome", "status", "age_s", "filled", "caused_by", "probe")
+	if a.edges {
+		head = append(head, "edge")
+	}
+	if err := out.Row(head...); err != nil {
 		return err
 	}
 	for object := range a.Objects.All() {
@@ -335,9 +352,12 @@ func (a *ServedAnswer) CSV(w io.Writer) error {
 		for s := range object.Served.All() {
 			row := []string{stamp(s.Time), s.Visitor, object.Object, object.Key, object.Route}
 			row = append(row, s.Codes.columns(columns)...)
-			err := out.Row(append(row, s.URL, s.Outcome, strconv.Itoa(s.Status),
-				strconv.FormatFloat(s.Age, 'f', -1, 64), filled, caused, yes(s.Probe))...)
-			if err != nil {
+			row = append(row, s.URL, s.Outcome, strconv.Itoa(s.Status),
+				strconv.FormatFloat(s.Age, 'f', -1, 64), filled, caused, yes(s.Probe))
+			if a.edges {
+				row = append(row, s.Edge)
+			}
+			if err := out.Row(row...); err != nil {
 				return err
 			}
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Summary is the question of every day: how much is shared, of which routes, and what
-// stands in the way. It needs the entries' time, event, route, outcome, would, reasons,
+// stands in the way. It needs the entries' time, edge, event, route, outcome, would, reasons,
 // key, object, URL, status, size and serves_pct; of the events diverge and withdraw also
 // the divergence, of purge, trip, reset, leak, clear, drop and fault all there is.
 type Summary struct {
@@ -20,6 +20,7 @@ type Summary struct {
 	// unserved: for a while at least, no serves are written.
 	unserved bool
 	routes   map[string]*routeFigures
+	edges    byEdge[edgeFigures]
 	keys     table[routeKey]
 	notable  notables
 
@@ -72,6 +73,7 @@ func (k routeKey) clone() routeKey { return routeKey{strings.Clone(k.route), str
 func NewSummary() *Summary {
 	return &Summary{
 		routes:  make(map[string]*routeFigures),
+		edges:   make(byEdge[edgeFigures]),
 		keys:    newTable[routeKey](MaxDistinct),
 		notable: newNotables(),
 	}
@@ -93,6 +95,7 @@ func (s *Summary) Add(e *reading.Entry) {
 	case audit.EventDrop:
 		s.lost += max(1, e.Records)
 	}
+	s.edge(e)
 	s.notable.add(e)
 }
 
@@ -208,6 +211,9 @@ func (s *Summary) Merge(other *Summary) {
 	s.sampled = s.sampled || other.sampled
 	for name, f := range other.routes {
 		s.route(name).merge(f)
+	}
+	for edge, f := range other.edges {
+		s.edges.of(edge, func() *edgeFigures { return new(edgeFigures) }).merge(f)
 	}
 	s.keys.merge(&other.keys)
 	s.notable.merge(&other.notable)

@@ -35,7 +35,7 @@ var alarming = []audit.Event{
 // happened tells the latest of one event. What has the same words is told once.
 func (a *SummaryAnswer) happened(p *page, event audit.Event) {
 	var latest []*Notable
-	times := make(map[string]int)
+	times, edges := make(map[string]int), make(map[string][]string)
 	all := countOf(a.Events, string(event))
 	for i := range a.Notable {
 		n := &a.Notable[i]
@@ -46,6 +46,9 @@ func (a *SummaryAnswer) happened(p *page, event audit.Event) {
 		if times[text]++; times[text] == 1 {
 			latest = append(latest, n)
 		}
+		if len(a.Edges) > 0 {
+			edges[text] = append(edges[text], n.Edge)
+		}
 	}
 	told := int64(0)
 	for i, n := range latest {
@@ -53,11 +56,13 @@ func (a *SummaryAnswer) happened(p *page, event audit.Event) {
 			break
 		}
 		color, what, text := n.words(p.o.Location)
+		where := onEdges(edges[text])
 		if same := times[text]; same > 1 {
 			told += int64(same)
-			text += fmt.Sprintf(" (%s, this is the last)", counted(same, "time", "times"))
+			text += where + fmt.Sprintf(" (%s, this is the last)", counted(same, "time", "times"))
 		} else {
 			told++
+			text += where
 		}
 		p.happening(show.Time(n.Time, p.o.Location), color, what, text)
 	}

@@ -27,6 +27,8 @@ type SummaryAnswer struct {
 	// requested first.
 	Total  RouteSummary   `json:"total"`
 	Routes []RouteSummary `json:"routes"`
+	// Edges are the figures of each edge, the busiest first; none if all records are of one.
+	Edges []EdgeSummary `json:"edges,omitempty"`
 	// Notable are leaks and their ends, trips, resets, purges, losses of records, withdrawals and faults, the
 	// latest first; of each at most 100. Events counts them all.
 	Notable []Notable `json:"notable"`
@@ -125,6 +127,7 @@ func (s *Summary) Answer() *SummaryAnswer {
 		return cmp.Or(cmp.Compare(b.Requests, a.Requests), strings.Compare(a.Route, b.Route))
 	})
 	a.Total = total.answer()
+	a.Edges = s.edgeSummaries()
 	start, length, _ := total.over.span()
 	a.Start, a.Bucket = start.UTC(), length.Seconds()
 	if start.IsZero() {

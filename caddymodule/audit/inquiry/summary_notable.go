@@ -13,6 +13,8 @@ import (
 // Notable is something that happened and that nobody who reads a summary should miss.
 type Notable struct {
 	Time time.Time `json:"time"`
+	// Edge is where it happened, one of several that work together.
+	Edge string `json:"edge,omitempty"`
 	// Event is leak, clear, trip, reset, purge, drop, withdraw or fault.
 	Event string `json:"event"`
 	// Scope is what an operator named: "route landing", "everything"; of a leak what was
@@ -47,6 +49,7 @@ func (n *Notable) compare(o *Notable) int {
 		strings.Compare(n.Object, o.Object), strings.Compare(n.Reason, o.Reason), strings.Compare(n.Error, o.Error),
 		strings.Compare(n.Detail, o.Detail), cmp.Compare(n.Removed, o.Removed), cmp.Compare(n.Records, o.Records),
 		n.From.Compare(o.From), n.Until.Compare(o.Until), strings.Compare(n.Kind, o.Kind), strings.Compare(n.Input, o.Input),
+		strings.Compare(n.Edge, o.Edge),
 	)
 }
 
@@ -87,7 +90,7 @@ func (n *notables) add(e *reading.Entry) {
 	n.counts.add(string(e.Event), one)
 	n.keep(e.Event, Notable{
 		From: e.From, Until: e.Until, Kind: evidence.Kind, Input: evidence.Input,
-		Time: at, Event: string(e.Event), Scope: e.Scope, By: e.By, Why: why, Soft: e.Soft, Removed: e.Removed,
+		Time: at, Edge: e.Edge, Event: string(e.Event), Scope: e.Scope, By: e.By, Why: why, Soft: e.Soft, Removed: e.Removed,
 		Records: e.Records, Route: e.Route, URL: e.URL, Object: e.Object, Reason: reason, Error: e.Error, Detail: e.Detail,
 	})
 }

@@ -32,6 +32,7 @@ func (a *SummaryAnswer) Text(w io.Writer, o TextOptions) error {
 	}
 	a.alarms(p)
 	a.totals(p)
+	a.edges(p)
 	a.routes(p)
 	a.reasons(p)
 	a.divergences(p)
@@ -97,6 +98,28 @@ func shares(served, requests []int64) []float64 {
 		}
 	}
 	return out
+}
+
+func (a *SummaryAnswer) edges(p *page) {
+	if len(a.Edges) == 0 {
+		return
+	}
+	p.heading("Edges")
+	t := &show.Table{Indent: 2, Columns: []show.Column{
+		{Title: "Edge", Flexible: true}, {Title: "Requests", Align: show.Right}, {Title: "From cache", Align: show.Right}, {},
+		{Title: "App got", Align: show.Right},
+	}}
+	for i := range a.Edges[:p.limited(len(a.Edges))] {
+		e := &a.Edges[i]
+		bar := show.Cell{}
+		if e.Requests > 0 && p.wide() {
+			bar = show.Colored(shareColor(e.HitShare), show.Bar(e.HitShare, 10))
+		}
+		t.Row(show.Colored(show.Info, e.Edge), show.Text(show.Estimate(e.Requests, e.Estimated)),
+			show.Colored(shareColor(e.HitShare), show.Percent(e.Served, e.Requests)), bar, show.Text(show.Count(e.Origin)))
+	}
+	p.table(t)
+	p.more(len(a.Edges)-p.limited(len(a.Edges)), "more edge", "more edges")
 }
 
 func (a *SummaryAnswer) routes(p *page) {

@@ -13,10 +13,11 @@ import (
 )
 
 // Timeline is the question how many decisions of each kind there were in the course of
-// time. It needs the entries' time, event, outcome, serves_pct, records and attribution.
+// time. It needs the entries' time, edge, event, outcome, serves_pct, records and attribution.
 type Timeline struct {
 	bucket time.Duration
 	series series
+	edges  byEdge[series] // requests
 	// skipped are records without a time that could be placed.
 	skipped int64
 	probes  int64 // requests of probes, which are left out, in weights
@@ -84,16 +85,28 @@ func NewTimeline(bucket time.Duration) (*Timeline, error) {
 	if bucket < 0 || bucket%time.Second != 0 {
 		return nil, fmt.Errorf("buckets of %s; whole seconds were expected, such as 30s, 5m or 1h", bucket)
 	}
-	t := &Timeline{bucket: bucket, series: newRoundSeries(allRows)}
-	if seconds := int64(bucket / time.Second); seconds > 0 {
-		t.series = newSeries(func(level int) int64 {
-			if level >= 62 || seconds > math.MaxInt64>>level {
-				return math.MaxInt64
-			}
-			return seconds << level
-		}, MaxBuckets, allRows)
+	return &Timeline{bucket: bucket, series: timelineSeries(bucket, allRows), edges: make(byEdge[series])}, nil
+}
+
+func timelineSeries(bucket time.Duration, rows int) series {
+	seconds := int64(bucket / time.Second)
+	if seconds == 0 {
+		return newRoundSeries(rows)
 	}
-	return t, nil
+	return newSeries(func(level int) int64 {
+		if level >= 62 || seconds > math.MaxInt64>>level {
+			return math.MaxInt64
+		}
+		return seconds << level
+	}, MaxBuckets, rows)
+}
+
+// edge are the requests of one edge.
+func (t *Timeline) edge(name string) *series {
+	return t.edges.of(name, func() *series {
+		s := timelineSeries(t.bucket, 1)
+		return &s
+	})
 }
 
 // Fork returns the same question with nothing read, for another worker.
@@ -126,6 +139,9 @@ func (t *Timeline) Add(e *reading.Entry) {
 		weight *= max(1, min(e.Records, math.MaxInt32))
 	}
 	figures[row] += weight
+	if e.Edge != "" && timelineRows[row].event == "" {
+		t.edge(e.Edge).at(e.Time)[0] += weight
+	}
 	if e.Attribution == nil {
 		return
 	}
@@ -157,6 +173,9 @@ func timelineRow(e *reading.Entry) int {
 // Merge adds what another worker has read.
 func (t *Timeline) Merge(other *Timeline) {
 	t.series.merge(&other.series)
+	for edge, s := range other.edges {
+		t.edge(edge).merge(s)
+	}
 	t.skipped += other.skipped
 	t.probes += other.probes
 	t.sampled = t.sampled || other.sampled
@@ -182,13 +201,14 @@ type TimelineAnswer struct {
 	// Probes is how many requests were left out, for they were probes and no visitors'.
 	Probes int64 `json:"probes_left_out,omitempty"`
 	// Rows are those with anything in them: first how requests ended, then events, then what
-	// of these requests had to do with who sent the visitor.
+	// of these requests had to do with who sent the visitor, and, where there are several
+	// edges, how many requests each had.
 	Rows []TimelineRow `json:"rows"`
 }
 
 // TimelineRow is one kind of decision in the course of time.
 type TimelineRow struct {
-	// Kind is outcome (of a request), event, or attribution.
+	// Kind is outcome (of a request), event, attribution or edge.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	// Words say what it is.
@@ -217,6 +237,11 @@ func (t *Timeline) Answer() *TimelineAnswer {
 	}
 	for i, r := range attributionRows {
 		a.add(TimelineRow{Kind: "attribution", Name: r.name, Words: r.words}, t.series.figures(len(timelineRows)+i))
+	}
+	for _, edge := range t.edges.sorted() {
+		s := t.edges[edge]
+		s.cover(&t.series)
+		a.add(TimelineRow{Kind: "edge", Name: edge, Words: "requests on edge " + edge}, s.figures(0))
 	}
 	return a
 }

@@ -74,6 +74,9 @@ func (a *TimelineAnswer) part(p *page, from, to int) {
 		kind = r.Kind
 		color := outcomeColor(r.Name)
 		estimated := a.Estimated && r.Kind == "outcome" && slices.Contains([]string{"hit", "stale", "revalidated", "collapsed", "fill"}, r.Name)
+		if r.Kind == "edge" {
+			color, estimated = show.Info, a.Estimated
+		}
 		values := floats(r.Counts[from:to])
 		top := float64(r.peak())
 		t.Row(show.Text(r.Words), show.Text(show.Estimate(r.Total, estimated)), show.Text(show.Estimate(r.peak(), estimated)),

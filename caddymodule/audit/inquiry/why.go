@@ -158,8 +158,10 @@ func (q *Why) concerned(scope string) bool {
 
 // Decision is one record, told for people.
 type Decision struct {
-	Time  time.Time `json:"time,omitzero"`
-	Event string    `json:"event"`
+	Time time.Time `json:"time,omitzero"`
+	// Edge is where it was decided, one of several that work together.
+	Edge  string `json:"edge,omitempty"`
+	Event string `json:"event"`
 	// Outcome of the request, if it is about one.
 	Outcome string `json:"outcome,omitempty"`
 	Route   string `json:"route,omitempty"`
@@ -189,7 +191,7 @@ func (d *Decision) compare(o *Decision) int {
 		strings.Compare(d.Words, o.Words), strings.Compare(d.Reasons, o.Reasons), strings.Compare(d.Change, o.Change),
 		strings.Compare(d.URL, o.URL), strings.Compare(d.Object, o.Object), strings.Compare(d.Key, o.Key),
 		strings.Compare(d.Visitor, o.Visitor), cmp.Compare(d.Status, o.Status),
-		cmp.Compare(btoi(d.Probe), btoi(o.Probe)), d.From.Compare(o.From), d.Until.Compare(o.Until),
+		cmp.Compare(btoi(d.Probe), btoi(o.Probe)), d.From.Compare(o.From), d.Until.Compare(o.Until), strings.Compare(d.Edge, o.Edge),
 	)
 }
 

@@ -25,13 +25,18 @@ func (a *WhyAnswer) Text(w io.Writer, o TextOptions) error {
 	}
 	p.line("")
 	day, change := "", ""
+	edges := make([]string, len(a.Decisions))
+	for i := range a.Decisions {
+		edges[i] = a.Decisions[i].Edge
+	}
+	several := among(edges...)
 	for i := range a.Decisions {
 		d := &a.Decisions[i]
 		if today := show.Day(d.Time, o.Location); today != day {
 			p.line("%s", p.o.Style.Paint(show.Dim, today))
 			day = today
 		}
-		p.decision(d)
+		p.decision(d, several)
 		if window := LeakWindow(audit.Event(d.Event), d.From, d.Until, o.Location); window != "" {
 			p.beside(window, show.Plain)
 		}
@@ -57,7 +62,8 @@ func (a *WhyAnswer) Text(w io.Writer, o TextOptions) error {
 // besideIndent is where what is said of a decision begins.
 const besideIndent = "            "
 
-func (p *page) decision(d *Decision) {
+// decision tells one; with edge, where it was decided.
+func (p *page) decision(d *Decision, edge bool) {
 	lines := show.Lines(d.Words, p.prose()-len(besideIndent))
 	for i, line := range lines {
 		if i == 0 {
@@ -71,6 +77,9 @@ func (p *page) decision(d *Decision) {
 		by, visitor = "by ", "a probe"
 	}
 	var about []string
+	if edge && d.Edge != "" {
+		about = append(about, "edge "+d.Edge)
+	}
 	for _, part := range []struct{ name, value string }{
 		{"route ", d.Route}, {"asked for ", query(d.URL)}, {by, visitor}, {"object ", d.Object},
 	} {

@@ -15,7 +15,7 @@ import (
 // it is known whether it concerns the URL.
 func decisionOf(e *reading.Entry) Decision {
 	d := Decision{
-		Event: strings.Clone(string(e.Event)), Outcome: strings.Clone(e.Outcome), Route: strings.Clone(e.Route), Words: Words(e),
+		Edge: strings.Clone(e.Edge), Event: strings.Clone(string(e.Event)), Outcome: strings.Clone(e.Outcome), Route: strings.Clone(e.Route), Words: Words(e),
 		Reasons: strings.Join(e.Reasons, " "), URL: strings.Clone(e.URL), Object: strings.Clone(e.Object), Key: strings.Clone(e.Key),
 		Visitor: strings.Clone(e.Visitor), Status: e.Status, Probe: e.Probe, From: e.From, Until: e.Until,
 	}

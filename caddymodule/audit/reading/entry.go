@@ -16,6 +16,7 @@ import (
 type Entry struct {
 	Time    time.Time   `json:"-"`
 	Schema  int         `json:"schema"`
+	Edge    string      `json:"edge"` // that wrote the record; empty: there is one only
 	Event   audit.Event `json:"event"`
 	Route   string      `json:"route"`
 	Outcome string      `json:"outcome"`

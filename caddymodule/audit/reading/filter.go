@@ -16,6 +16,8 @@ type Filter struct {
 	Since, Until time.Time
 	// Routes, if any, are the names of the routes that are let through.
 	Routes []string
+	// Edges, if any, are the names of the edges that are let through.
+	Edges []string
 
 	where *condition
 }
@@ -42,6 +44,9 @@ func CompileFilter(expr string) (*Filter, error) {
 // Match reports whether the filter lets the record through.
 func (f *Filter) Match(e *Entry) bool {
 	if !f.inWindow(e) {
+		return false
+	}
+	if len(f.Edges) > 0 && !slices.Contains(f.Edges, e.Edge) {
 		return false
 	}
 	if len(f.Routes) > 0 && !f.ofRoute(e) {

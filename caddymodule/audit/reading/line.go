@@ -87,7 +87,7 @@ const maxKept = 256
 // keep makes every string of e its own. In brief, what was not asked for is dropped.
 func (k *keeper) keep(e *Entry) {
 	e.Event = audit.Event(k.own(string(e.Event)))
-	for _, s := range [...]*string{&e.Route, &e.Outcome, &e.Would, &e.Key, &e.Object, &e.Visitor} {
+	for _, s := range [...]*string{&e.Edge, &e.Route, &e.Outcome, &e.Would, &e.Key, &e.Object, &e.Visitor} {
 		*s = k.own(*s)
 	}
 	for i := range e.Reasons {

@@ -126,7 +126,7 @@ func TestLibrariesAgree(t *testing.T) {
 	member := rapid.Custom(func(t *rapid.T) string {
 		name := rapid.SampledFrom([]string{
 			"msg", "Msg", "ts", "event", "EVENT", "route", "reasons", "Reaſons", "status", "soft", "divergence", "DIVERGENCE", "findings", "more",
-			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes", "coding", "Coding",
+			`\u0065vent`, "ſtatus", "size_bytes", "sizebytes", "coding", "Coding", "edge", "Edge",
 			"probe", "from", "UNTIL", "evidence", "Evidence", "attribution", "Attribution",
 		}).Draw(t, "name")
 		value := rapid.SampledFrom([]string{

@@ -14,6 +14,7 @@ type name struct {
 var names = []name{
 	{"ts", cel.TimestampType, func(e *Entry) any { return e.Time }},
 	{"schema", cel.IntType, func(e *Entry) any { return e.Schema }},
+	{"edge", cel.StringType, func(e *Entry) any { return e.Edge }},
 	{"event", cel.StringType, func(e *Entry) any { return string(e.Event) }},
 	{"route", cel.StringType, func(e *Entry) any { return e.Route }},
 	{"outcome", cel.StringType, func(e *Entry) any { return e.Outcome }},

@@ -36,7 +36,7 @@ type ScanOptions struct {
 	Workers int
 
 	// Brief leaves out of the entries what counting does not need: they have Time,
-	// Schema, Event, Route, Outcome, Would, Reasons, Key, Object, Size, Status,
+	// Schema, Edge, Event, Route, Outcome, Would, Reasons, Key, Object, Size, Status,
 	// Duration, Visitor, Probe, ServesPct and Records, those that Fields names, and other
 	// numbers and times. The filter sees all fields nevertheless.
 	Brief  bool

@@ -88,6 +88,7 @@ type Stats struct {
 
 	skipped   [kinds]int64
 	positions [kinds][]Position
+	clocks    clocks
 }
 
 // Skipped is how many lines of the kind there were. Those of the kind [Newer] are
@@ -156,6 +157,7 @@ func (s *Stats) merge(o *Stats) {
 	if o.Last.After(s.Last) {
 		s.Last = o.Last
 	}
+	s.clocks.merge(&o.clocks)
 	for _, k := range AllKinds() {
 		s.skipped[k] += o.skipped[k]
 		s.positions[k] = append(s.positions[k], o.positions[k]...)
