@@ -201,7 +201,7 @@ type scenario struct {
 
 // allScenarios are all there are, in the order in which they run.
 func allScenarios() []scenario {
-	return slices.Concat(hitScenarios(), originScenarios(), herdScenarios(), memoryScenarios(), lifeScenarios(), encodedScenarios(), toolScenarios())
+	return slices.Concat(hitScenarios(), originScenarios(), herdScenarios(), sharedScenarios(), memoryScenarios(), lifeScenarios(), encodedScenarios(), toolScenarios())
 }
 
 // scenario runs one, and ends what it has started.

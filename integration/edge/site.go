@@ -28,6 +28,8 @@ type SiteConfig struct {
 	Servers string
 	// Certificate and Key are files in PEM. With them the site speaks https.
 	Certificate, Key string
+	// Addresses are those of the site and of its admin endpoint. Empty: free ones.
+	Addresses []string
 }
 
 // Site is a running one. It ends with the test.
@@ -74,7 +76,10 @@ const siteCaddyfile = `{
 // StartSite runs the binary with the site, for every host name, on a free port.
 func StartSite(t testing.TB, binary string, c SiteConfig) *Site {
 	t.Helper()
-	addresses := FreeAddresses(t, 2)
+	addresses := c.Addresses
+	if addresses == nil {
+		addresses = FreeAddresses(t, 2)
+	}
 	dir := t.TempDir()
 	s := &Site{
 		Address: addresses[0], Admin: addresses[1], Log: filepath.Join(dir, "audit.log"),
