@@ -75,6 +75,10 @@ func (x *exchange) fetchOnce(ctx context.Context) *store.Object {
 			return nil
 		case found != nil && x.reuse(found, time.Now()) == reuseFresh:
 			return found
+		case found != nil && next == x.at && x.stale != nil:
+			// It has taken the place of what was to be validated, and is so instead.
+			x.found, x.stale = found, found
+			return nil
 		case found != nil || next == at:
 			return nil
 		}

@@ -134,6 +134,37 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestFetchThenValidate: what is stale where the edges share it is validated like any other
+// stored response.
+func TestFetchThenValidate(t *testing.T) {
+	m := meet(t)
+	var whole, validations atomic.Int64
+	origin := newOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=1")
+		w.Header().Set("Etag", `"a"`)
+		if r.Header.Get("If-None-Match") == `"a"` {
+			validations.Add(1)
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		whole.Add(1)
+		io.WriteString(w, "the page")
+	})
+	e := allied(t, m, oncePage, origin)
+	stored(e, "/page")
+	for n := range int64(2) {
+		eventually(t, "the page to be validated", func() bool {
+			if a := e.ok("/page"); a.body != "the page" {
+				t.Errorf("got %q", a.body)
+			}
+			return validations.Load() > n
+		})
+	}
+	if n := whole.Load(); n != 1 {
+		t.Errorf("the origin has sent the whole page %d times", n)
+	}
+}
+
 // forgets empties this edge's memory, and nothing else.
 func forgets(t *testing.T) {
 	t.Helper()

@@ -4,6 +4,7 @@
 package redis
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -221,11 +222,13 @@ func (r *Redis) changed(trusted bool, problem string) {
 	}
 }
 
-// StoreKey implements [caddymodule.Provider]. The password is not in it, but what else makes
-// another store of it is.
+// StoreKey implements [caddymodule.Provider]. All that [Redis.TuneStore] cannot change makes
+// another store of it, so that a reload that changes, say, the lease is not in vain.
 func (r *Redis) StoreKey() string {
 	o := &r.options
-	return fmt.Sprintf("redis:%s %s %d %s %s", o.Namespace, strings.Join(o.Addresses, ","), o.Database, o.Sentinel, o.Edge)
+	rest := fmt.Sprintf("%d %q %s %t %s %t %d %+v", o.Database, o.Sentinel, o.Lease, o.ServeAlone, o.Timeout, o.Compress, o.Piece, r.TLS)
+	sum := sha256.Sum256([]byte(rest))
+	return fmt.Sprintf("redis:%s at %s as %s (%x)", o.Namespace, strings.Join(o.Addresses, ","), o.Edge, sum[:4])
 }
 
 // OpenStore implements [caddymodule.Provider].
@@ -237,13 +240,14 @@ func (r *Redis) OpenStore() (store.Store, error) {
 	return s, nil
 }
 
-// TuneStore implements [caddymodule.Provider]: memory that changed on a reload takes effect.
-// The rest does when the last handler with the store is gone.
+// TuneStore implements [caddymodule.Provider]: the size of the memory and the credentials that
+// changed on a reload take effect.
 func (r *Redis) TuneStore(s store.Store) error {
 	redis, ok := s.(*engine.Store)
 	if !ok {
 		return fmt.Errorf("the open store is a %T", s)
 	}
+	redis.SetCredentials(r.options.Username, r.options.Password)
 	return redis.SetLimit(r.Memory)
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/cacheward/cacheward/integration/edge"
 )
 
-var fleetSkew = flag.Bool("fleet.skew", false, "run TestSkew, which builds the binary with a clock that can be set (minutes, where nothing of it is cached)")
+var fleetSkew = flag.Bool("fleet.skew", os.Getenv("CI_REQUIRED") != "", "run TestSkew, which builds the binary with a clock that can be set (minutes, where nothing of it is cached)")
 
 // skewEnv is for how many seconds the wall clock of a binary of buildSkewed is ahead.
 const skewEnv = "CACHEWARD_TEST_SKEW"

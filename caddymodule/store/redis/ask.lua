@@ -28,8 +28,12 @@ end
 
 local lost = ARGV[3] ~= epoch
 -- Of what this server has forgotten the edges that know of it are to tell first.
-local flags = 0
-if now < tonumber(redis.call('HGET', KEYS[6], 'began')) + tonumber(ARGV[6]) then
+local flags, began = 0, tonumber(redis.call('HGET', KEYS[6], 'began'))
+if began > now then -- the clock went back
+	began = now
+	redis.call('HSET', KEYS[6], 'began', text(now))
+end
+if now < began + tonumber(ARGV[6]) then
 	flags = 2
 end
 local events = {}

@@ -51,7 +51,10 @@ func (o *Options) clientOption() rueidis.ClientOption {
 	dialer := net.Dialer{Timeout: patience, KeepAlive: max(o.Lease/4, 100*time.Millisecond)}
 	option := rueidis.ClientOption{
 		InitAddress: o.Addresses,
-		Username:    o.Username, Password: o.Password, SelectDB: o.Database,
+		SelectDB:    o.Database,
+		AuthCredentialsFn: func(rueidis.AuthCredentialsContext) (rueidis.AuthCredentials, error) {
+			return *o.credentials.Load(), nil
+		},
 		TLSConfig:        o.TLS,
 		ClientName:       "cacheward",
 		ClientSetInfo:    rueidis.DisableClientSetInfo, // another right that is not needed

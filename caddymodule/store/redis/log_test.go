@@ -17,11 +17,9 @@ import (
 // next: with a lease of a minute that would be a quarter of one later.
 func TestPush(t *testing.T) {
 	server := redistest.Start(t)
-	edge(t, server.Addr, "first")
 	patient := func(name string) *Store {
 		o := options(server.Addr, name)
 		o.Lease, o.Timeout = time.Minute, 10*time.Second
-		// The log is older than their lease.
 		s := open1(t, o)
 		awaitReady(t, s)
 		return s

@@ -43,7 +43,10 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sync/atomic"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/cacheward/cacheward/caddymodule/fleet"
 )
@@ -102,6 +105,9 @@ type Options struct {
 
 	// Changed, if given, is told when trust begins or ends, and why.
 	Changed func(trusted bool, problem string)
+
+	// credentials are what connections that are yet to be made show to the server.
+	credentials *atomic.Pointer[rueidis.AuthCredentials]
 }
 
 // ACLCommands are the commands that an ACL user needs, as ACL SETUSER takes them.
@@ -120,6 +126,8 @@ func (o Options) complete() (Options, error) {
 	o.Memory = cmp.Or(o.Memory, DefaultMemory)
 	o.Piece = cmp.Or(o.Piece, DefaultPiece)
 	o.InFlight = cmp.Or(o.InFlight, DefaultInFlight)
+	o.credentials = new(atomic.Pointer[rueidis.AuthCredentials])
+	o.credentials.Store(&rueidis.AuthCredentials{Username: o.Username, Password: o.Password})
 	if o.Edge == "" {
 		name, err := os.Hostname()
 		if err != nil {

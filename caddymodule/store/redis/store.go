@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/cacheward/cacheward/caddymodule/control"
 	"github.com/cacheward/cacheward/caddymodule/fleet"
 	"github.com/cacheward/cacheward/caddymodule/store"
@@ -110,6 +112,12 @@ func (s *Store) Delete(key store.Key) error {
 // reading: whether this edge has heard from Redis within its lease, or serves alone. It
 // takes no lock.
 func (s *Store) Trusted(now time.Time) bool { return s.options.ServeAlone || s.edge.Trusted(now) }
+
+// SetCredentials changes what connections show to the server that are made from now on;
+// those that there are have been let in. Sentinels are shown the first ones.
+func (s *Store) SetCredentials(username, password string) {
+	s.options.credentials.Store(&rueidis.AuthCredentials{Username: username, Password: password})
+}
 
 // OnPartition says what is done while nothing is heard from Redis, as the admin endpoint
 // has it.
