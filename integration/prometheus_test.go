@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cacheward/cacheward/caddymodule/store/redis/redistest"
 	"github.com/cacheward/cacheward/integration/edge"
 )
 
@@ -72,6 +73,16 @@ http://:%s {
 					every 100ms
 				}
 			}
+		}
+	}
+	reverse_proxy %[3]s
+}
+http://:%[4]s {
+	bind 127.0.0.1
+	cacheward {
+		id shared
+		store redis %[5]s {
+			edge metered
 		}
 	}
 	reverse_proxy %[3]s
@@ -173,13 +184,14 @@ func TestPrometheus(t *testing.T) {
 	}))
 	t.Cleanup(origin.Close)
 	dir := t.TempDir()
-	addresses := edge.FreeAddresses(t, 3)
+	addresses := edge.FreeAddresses(t, 4)
 	site, admin := addresses[0], addresses[1]
 	_, port, _ := strings.Cut(site, ":")
-	write(t, filepath.Join(dir, "Caddyfile"), fmt.Sprintf(meteredCaddyfile, admin, port, origin.Listener.Addr()))
+	_, second, _ := strings.Cut(addresses[3], ":")
+	write(t, filepath.Join(dir, "Caddyfile"), fmt.Sprintf(meteredCaddyfile, admin, port, origin.Listener.Addr(), second, redistest.Start(t).Addr))
 	edge.Start(t, binary, dir, addresses[:2], "run", "--config", "Caddyfile", "--adapter", "caddyfile")
 	write(t, filepath.Join(dir, "prometheus.yml"), fmt.Sprintf(prometheusConfig, admin, monitoring(t, "alerts.yaml")))
-	edge.Start(t, server, dir, addresses[2:], "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
+	edge.Start(t, server, dir, addresses[2:3], "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
 		"--web.listen-address="+addresses[2], "--log.level=warn")
 	p := prometheus{t, "http://" + addresses[2]}
 	edge.Eventually(t, "Prometheus to be ready", func() bool {
@@ -218,9 +230,11 @@ func TestPrometheus(t *testing.T) {
 		`sum(caddy_cacheward_origin_seconds_count) > bool 5`:                           1,
 		`caddy_cacheward_withdrawn_total{route="page"}`:                                0,
 		`caddy_cacheward_store_objects{store="memory:default"}`:                        2,
-		`caddy_cacheward_store_bytes < bool caddy_cacheward_store_limit_bytes`:         1,
-		`caddy_cacheward_remembered_refusals > bool 0`:                                 1,
-		`caddy_cacheward_fills_in_flight`:                                              0,
+		`sum(caddy_cacheward_store_bytes < bool caddy_cacheward_store_limit_bytes)`:    2,
+		`sum(caddy_cacheward_remembered_refusals) > bool 0`:                            1,
+		`sum(caddy_cacheward_fills_in_flight)`:                                         0,
+		`caddy_cacheward_fleet_trusted`:                                                1,
+		`caddy_cacheward_fleet_edges`:                                                  1,
 		`caddy_cacheward_audit_records_total{result="written"} > bool 5`:               1,
 		`caddy_cacheward_audit_records_total{result="dropped"}`:                        0,
 		`caddy_cacheward_build_info`:                                                   1,

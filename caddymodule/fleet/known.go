@@ -36,7 +36,7 @@ type tagged struct {
 }
 
 type knownPurge struct {
-	store.Selection
+	selection  store.Compiled
 	what       string
 	generation uint64
 }
@@ -65,9 +65,10 @@ func (k *known) note(e Event) {
 // add is called with mu held.
 func (k *known) add(e Event) {
 	s := e.Selection
+	compiled, err := s.Compile()
 	switch {
 	case e.Kind == KindTrip || e.Kind == KindReset:
-	case e.Kind != KindPurge && e.Kind != KindInvalidate, s.All, s.Check() != nil:
+	case e.Kind != KindPurge && e.Kind != KindInvalidate, s.All, err != nil:
 		// What cannot be read, as a newer edge may have written it, may mean everything.
 		k.floor = max(k.floor, e.Generation)
 		clear(k.routes)
@@ -86,7 +87,7 @@ func (k *known) add(e Event) {
 			k.floor = max(k.floor, k.list[0].generation)
 			k.list = slices.Delete(k.list, 0, 1)
 		}
-		k.list = append(k.list, knownPurge{s, what, e.Generation})
+		k.list = append(k.list, knownPurge{compiled, what, e.Generation})
 	}
 }
 
@@ -131,8 +132,9 @@ func (k *known) servable(o *store.Object) bool {
 			return false
 		}
 	}
+	subject := store.SubjectOf(o)
 	for i := len(k.list) - 1; i >= 0 && k.list[i].generation > o.Generation; i-- {
-		if k.list[i].Selects(o) {
+		if k.list[i].selection.Selects(&subject) {
 			return false
 		}
 	}

@@ -57,6 +57,25 @@ func (s Selection) Selects(o *Object) bool {
 	return err == nil && m.selects(&subject{Object: o})
 }
 
+// Compiled is a selection that was checked and taken apart, for those who hold many against
+// many objects.
+type Compiled struct{ matcher }
+
+// Compile returns an error, one line, where [Selection.Check] does.
+func (s Selection) Compile() (Compiled, error) {
+	m, err := s.compile()
+	return Compiled{m}, err
+}
+
+// Subject is an object that many selections are held against. It is for one goroutine.
+type Subject struct{ subject }
+
+// SubjectOf returns the object as a subject.
+func SubjectOf(o *Object) Subject { return Subject{subject{Object: o}} }
+
+// Selects reports whether the subject is meant.
+func (c *Compiled) Selects(o *Subject) bool { return c.selects(&o.subject) }
+
 // String says what is selected: "everything", "route landing", "key 0123456789abcdef",
 // "tag …", "url example.com/a", "prefix example.com/a".
 func (s Selection) String() string {

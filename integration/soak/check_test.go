@@ -190,7 +190,7 @@ func TestCheck(t *testing.T) {
 
 // closedEarly: it is the error of a connection that was closed before an answer began.
 func closedEarly(err error) bool {
-	return errors.Is(err, io.EOF) || isReset(err) || slices.ContainsFunc([]string{"server closed idle connection", "GOAWAY", "client connection lost"}, func(s string) bool {
+	return errors.Is(err, io.EOF) || isReset(err) || slices.ContainsFunc([]string{"server closed idle connection", "GOAWAY", "client connection lost", "client conn could not be established"}, func(s string) bool {
 		return strings.Contains(err.Error(), s)
 	})
 }
