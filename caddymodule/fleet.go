@@ -107,7 +107,7 @@ func (h *Handler) applied(e fleet.Event, own bool) {
 			h.tripSaid(e)
 		}
 	case fleet.KindReset:
-		if ended := h.breaker.reset(func(t control.Tripped) bool { return t.Route == e.Trip.Route }); len(ended) > 0 && !own {
+		if ended := h.breaker.reset(e.Ends); len(ended) > 0 && !own {
 			h.resetSaid(e)
 		}
 	case fleet.KindPurge:
@@ -152,9 +152,7 @@ func (h *Handler) lostTrack(heard fleet.Heard) {
 	h.shared.refusals.Clear()
 	h.shared.suspensions.Clear()
 	for _, e := range heard.Resets {
-		h.breaker.reset(func(t control.Tripped) bool {
-			return t.Route == e.Trip.Route && t.Generation > 0 && t.Generation < e.Generation
-		})
+		h.breaker.reset(e.Ends)
 	}
 	for _, t := range heard.Trips {
 		if h.breaker.trip(t) {

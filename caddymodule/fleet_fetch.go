@@ -21,7 +21,7 @@ const (
 // object the flight has landed; without one, it may have, with what is known of the key.
 func (x *exchange) fetch(f *flight) *store.Object {
 	s := x.h.shared
-	if s.fleet == nil || f == nil || f.landed() {
+	if s.fleet == nil || f == nil || f.landed() || x.stale != nil && x.stale.NoCache {
 		return nil
 	}
 	// Others of this edge wait for it: it does not end with this visitor. Each call to the
@@ -34,6 +34,9 @@ func (x *exchange) fetch(f *flight) *store.Object {
 			s.flights.leave(f)
 			x.stale = nil
 			return o
+		}
+		if f.lone {
+			return nil // what has to be asked of the origin each time waits for nobody
 		}
 		turn, err := s.fleet.Lead(ctx, x.lane)
 		switch {

@@ -313,8 +313,10 @@ func TestTrippedElsewhere(t *testing.T) {
 	if list := status(theHandlers(t)).Tripped; len(list) != 1 || list[0].By != "ops there" || list[0].Why != "names on it" {
 		t.Errorf("tripped is %+v", list)
 	}
+	tells(t, m, fleet.Event{Kind: fleet.KindReset, Trip: control.Tripped{Route: "page", Since: time.Now().Add(-time.Hour)}}) // of an earlier one
+	reasonIs(t, e.ok("/page"), policies.ReasonTripped)
 	tells(t, m, fleet.Event{Kind: fleet.KindPurge, Selection: store.Selection{Route: "page"}, Afresh: true})
-	tells(t, m, fleet.Event{Kind: fleet.KindReset, Trip: control.Tripped{Route: "page"}})
+	tells(t, m, fleet.Event{Kind: fleet.KindReset, Trip: status(theHandlers(t)).Tripped[0]})
 	stored(e, "/page")
 }
 
@@ -323,18 +325,22 @@ func TestTrippedElsewhere(t *testing.T) {
 func TestTripsAfterAbsence(t *testing.T) {
 	m := meet(t)
 	ctx := context.Background()
-	publish := func(kind fleet.Kind, route string) uint64 {
-		generation, err := m.Log.Publish(ctx, fleet.Event{Edge: "there", Kind: kind, Trip: control.Tripped{Route: route, Since: time.Now(), Why: "there"}})
+	publish := func(kind fleet.Kind, route, since string) {
+		moment, err := time.Parse(time.RFC3339, since)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return generation
+		if _, err = m.Log.Publish(ctx, fleet.Event{Edge: "there", Kind: kind, Trip: control.Tripped{Route: route, Since: moment, Why: "there"}}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	publish(fleet.KindTrip, "page")
-	ended := publish(fleet.KindTrip, "ended")
-	publish(fleet.KindReset, "ended")
+	const ended, later = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+	publish(fleet.KindTrip, "page", later)
+	publish(fleet.KindTrip, "ended", ended)
+	publish(fleet.KindReset, "ended", ended)
+	publish(fleet.KindReset, "own", ended) // of an earlier trip than this edge's
 	origin, _ := publicOrigin(t)
-	own := fmt.Sprintf(`{"schema":1,"tripped":[{"route":"ended","since":"2026-01-01T00:00:00Z","why":"here","generation":%d},{"route":"own","since":"2026-01-01T00:00:00Z","why":"here"}]}`, ended)
+	own := fmt.Sprintf(`{"schema":1,"tripped":[{"route":"ended","since":%q,"why":"here"},{"route":"own","since":%q,"why":"here"}]}`, ended, later)
 	if err := caddy.DefaultStorage.Store(ctx, tripsKey, []byte(own)); err != nil {
 		t.Fatal(err)
 	}

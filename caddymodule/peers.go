@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -169,9 +170,6 @@ func (p *Peers) OpenStore() (store.Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, memory.Close())
 	}
-	peeredStores.Lock()
-	defer peeredStores.Unlock()
-	peeredStores.last = s
 	return s, nil
 }
 
@@ -213,8 +211,9 @@ type following struct {
 	lost  func(fleet.Heard)
 }
 
-// peeredStores knows the store that was opened last: it answers the peers. While a
-// configuration takes the place of another, that is the new one's.
+// peeredStores knows the store of the configuration in charge: it answers the peers. While a
+// configuration takes the place of another there are two, and what the old one still has to
+// tell goes out with the new one's.
 var peeredStores struct {
 	sync.Mutex
 	last *peered
@@ -225,8 +224,24 @@ func (s *peered) applied(e fleet.Event) {
 	defer s.mu.Unlock()
 	// Only a closed store returns an error, and then nothing is left.
 	switch e.Kind {
-	case fleet.KindPurge, fleet.KindInvalidate:
+	case fleet.KindPurge:
 		_, _ = s.Memory.Purge(e.Selection, e.Soft)
+	case fleet.KindInvalidate:
+		if e.Selection.Tag != nil {
+			_, _ = s.Memory.Invalidate(*e.Selection.Tag)
+		}
+	case fleet.KindTrip, fleet.KindReset:
+		if s.heard == nil {
+			break
+		}
+		next := *s.heard // it is shared with those who were told
+		next.Trips = slices.DeleteFunc(slices.Clone(next.Trips), func(t control.Tripped) bool {
+			return e.Kind == fleet.KindTrip && t.Route == e.Trip.Route || e.Ends(t)
+		})
+		if e.Kind == fleet.KindTrip {
+			next.Trips = append(next.Trips, e.Trip)
+		}
+		s.heard = &next
 	}
 	if s.on.apply != nil {
 		s.on.apply(e)
@@ -253,6 +268,9 @@ func (s *peered) Follow(apply func(fleet.Event), lost func(fleet.Heard)) {
 	if begins && s.heard != nil {
 		lost(*s.heard)
 	}
+	peeredStores.Lock()
+	peeredStores.last = s
+	peeredStores.Unlock()
 }
 
 // Trusted implements [Fleet].
@@ -273,6 +291,13 @@ func (*peered) Lead(context.Context, store.Key) (fleet.Turn, error) {
 
 // Publish implements [Fleet].
 func (s *peered) Publish(ctx context.Context, e fleet.Event, wait bool) (fleet.Delivery, error) {
+	peeredStores.Lock()
+	last := peeredStores.last
+	peeredStores.Unlock()
+	if last != nil && last != s {
+		_, _ = s.peers.Publish(ctx, e, false) // for this one's own memory
+		return last.Publish(ctx, e, wait)
+	}
 	d, err := s.peers.Publish(ctx, e, wait)
 	if errors.Is(err, fleet.ErrUnconfirmed) {
 		return d, nil // the delivery names those who have not

@@ -34,13 +34,13 @@ func (h *Handler) recheckedSigned(j *job, signed []policies.Field, f *flight, o 
 	if reasons == nil && open.writer.status == o.Status {
 		if d = h.compare(j, mine.comparedWith(theirs), open.comparedWith(j), nil); d == nil {
 			// It is new for both; or what is stored was said to a third, so it goes.
-			h.forget(j)
+			h.forgetElsewhere(j, h.forget(j))
 			return recheckChanged
 		}
 		h.withdraw(j, open, d, divergence(d))
 		length = store.MaxRefusal // their fills would be admitted one by one
 	} else {
-		h.forget(j)
+		h.forgetElsewhere(j, h.forget(j))
 		h.recordFill(j, mine, audit.Record{Event: audit.EventDiverge, Reasons: divergence(d), Difference: difference{d}})
 	}
 	h.meter(j.rule).divergence(d.Class)

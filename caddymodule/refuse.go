@@ -28,7 +28,7 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 	case j.head:
 		// Says nothing about what a GET gets, unless it is what is stored.
 		if j.updates(fill) {
-			h.forget(j)
+			h.forgetElsewhere(j, h.forget(j))
 		}
 	case first == policies.ReasonMemoryFull, first == policies.ReasonFillAborted && h.workers.ctx.Err() != nil:
 		// Says nothing about the key; aborted by a reload, not by the time limit.
@@ -57,9 +57,9 @@ func (h *Handler) refuseKey(j *job, f *flight, fill *fill, d *gate.Divergence, r
 		if ofVisitors(first) {
 			h.withdraw(j, fill, d, reasons)
 		} else {
-			h.forget(j)
+			had := h.forget(j)
 			_, _, known := h.shared.admissions.Forget(j.at)
-			h.forgetElsewhere(j, known)
+			h.forgetElsewhere(j, known || had)
 		}
 	}
 	h.refused(j, f, fill, d, reasons)
@@ -107,11 +107,14 @@ func ofVisitors(reason policies.Reason) bool {
 	return false
 }
 
-// forget drops what is stored where the fill's response would be.
-func (h *Handler) forget(j *job) {
+// forget drops what is stored where the fill's response would be, and says whether there was
+// something.
+func (h *Handler) forget(j *job) (had bool) {
+	o, _ := h.shared.store.Get(j.at, []byte(j.bytes))
 	if err := store.Drop(h.shared.store, &h.shared.keyLocks, j.key, j.at, []byte(j.bytes)); err != nil {
 		h.recordFault(j.rule.Name, policies.ReasonStoreFault, err)
 	}
+	return o != nil
 }
 
 // forgetElsewhere has the other edges drop the page as well, if this one had it: known says
@@ -151,9 +154,9 @@ func (h *Handler) refused(j *job, f *flight, fill *fill, d *gate.Divergence, rea
 // was shareable until now, it is loud about that.
 func (h *Handler) withdraw(j *job, fill *fill, d *gate.Divergence, reasons []policies.Reason) {
 	h.shared.refusals.Remember(j.at, reasons[0], gateRefusal, true)
-	h.forget(j)
+	had := h.forget(j)
 	object, since, known := h.shared.admissions.Forget(j.at)
-	h.forgetElsewhere(j, known)
+	h.forgetElsewhere(j, known || had)
 	if !known {
 		return
 	}

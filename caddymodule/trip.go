@@ -143,8 +143,9 @@ func (b *breaker) trip(t control.Tripped) (added bool) {
 	defer b.mu.Unlock()
 	list := b.list()
 	if i := slices.IndexFunc(list, func(have control.Tripped) bool { return have.Route == t.Route }); i >= 0 {
-		if t.Generation > list[i].Generation { // the other edges know of it now
-			list[i].Generation = t.Generation
+		if t.Generation > list[i].Generation {
+			// All edges apply it, so that all have the same one, which a reset then names.
+			list[i] = t
 			b.state.Store(newTripState(list))
 		}
 		return false

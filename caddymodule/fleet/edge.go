@@ -325,7 +325,7 @@ func (e *Edge) members(now time.Time) []Member {
 	if !e.heard {
 		return nil
 	}
-	_, since := momentOf(now).since(e.clock.received)
+	since, _ := momentOf(now).since(e.clock.received)
 	members := make([]Member, 0, len(e.told.Members)+1)
 	self := false
 	for _, m := range e.told.Members {

@@ -51,8 +51,15 @@ type Event struct {
 	// Afresh: what is remembered beside objects (refusals, suspended routes) goes as well.
 	Afresh bool
 
-	// Trip is what is tripped, or whose trip is ended: then only its Route counts.
+	// Trip is what is tripped. Of a reset it is the trip that is ended, which its Route and
+	// its Since name: of that route no other, for a reset may be late. Without Since it is
+	// whatever trip the route has.
 	Trip control.Tripped
+}
+
+// Ends reports whether the event is the end of the trip.
+func (e Event) Ends(t control.Tripped) bool {
+	return e.Kind == KindReset && t.Route == e.Trip.Route && (e.Trip.Since.IsZero() || t.Since.Equal(e.Trip.Since))
 }
 
 // Heard is what the log says to an edge that asks.
@@ -146,11 +153,11 @@ type Status struct {
 }
 
 // Leads says whether it is this edge that does what one edge is to do for all: of those that
-// were heard within the lease, the one whose name is first. While edges do not hear of each
-// other, several do it, or none.
+// were heard within the lease, the one whose name is first. Edges that do not hear of each
+// other all do it.
 func (s Status) Leads() bool {
 	if !s.Trusted {
-		return false
+		return true
 	}
 	for _, m := range s.Members {
 		if m.Silent < s.Lease && m.Edge < s.Edge {

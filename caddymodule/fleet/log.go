@@ -176,10 +176,10 @@ func (l *Log) append(e Event) uint64 {
 	case KindPurge:
 		l.purge(e)
 	case KindTrip:
-		l.reset(e.Trip.Route)
+		l.reset(func(t control.Tripped) bool { return t.Route == e.Trip.Route })
 		l.trips = append(l.trips, e.Trip)
 	case KindReset:
-		l.reset(e.Trip.Route)
+		l.reset(e.Ends)
 		l.resets = slices.DeleteFunc(l.resets, func(r Event) bool { return r.Trip.Route == e.Trip.Route })
 		if len(l.resets) == maxResets {
 			l.resets = slices.Delete(l.resets, 0, 1)
@@ -202,9 +202,7 @@ func (l *Log) purge(e Event) {
 	l.purges = append(l.purges, e)
 }
 
-func (l *Log) reset(route string) {
-	l.trips = slices.DeleteFunc(l.trips, func(t control.Tripped) bool { return t.Route == route })
-}
+func (l *Log) reset(match func(control.Tripped) bool) { l.trips = slices.DeleteFunc(l.trips, match) }
 
 func (l *Log) wakes() []func() {
 	wake := make([]func(), 0, len(l.watched))

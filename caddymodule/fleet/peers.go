@@ -64,15 +64,18 @@ func NewPeers(o Options, urls []string, client *http.Client) (*Peers, error) {
 	if o.Lease == 0 {
 		o.Lease = DefaultLease
 	}
+	var idle func()
 	if client == nil {
-		client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.Proxy = nil // peers are in a network of their own
+		client, idle = &http.Client{Transport: transport}, transport.CloseIdleConnections
 	}
 	for i, url := range urls {
 		if slices.Contains(urls[:i], url) {
 			return nil, fmt.Errorf("peer %s is listed twice", url)
 		}
 	}
-	p := &Peers{o: o, life: rand.Text(), log: NewLog(keptForPeers, LogLease(o.Lease))}
+	p := &Peers{o: o, life: rand.Text(), idle: idle, log: NewLog(keptForPeers, LogLease(o.Lease))}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,10 +124,11 @@ func (p *Peers) options(others bool) Options {
 func (l *Log) note(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.Kind == KindTrip || e.Kind == KindReset {
-		l.reset(e.Trip.Route)
+	if e.Kind == KindReset {
+		l.reset(e.Ends)
 	}
 	if e.Kind == KindTrip {
+		l.reset(func(t control.Tripped) bool { return t.Route == e.Trip.Route })
 		e.Trip.Generation = 0 // it is the other log's
 		l.trips = append(l.trips, e.Trip)
 	}

@@ -137,6 +137,16 @@ func (l *peerLink) Ask(ctx context.Context, edge string, applied uint64, joins b
 		return Heard{}, err
 	}
 	l.mu.Lock()
+	restarted := l.there != "" && a.Life != l.there
+	l.mu.Unlock()
+	if restarted && !joins {
+		// What it had published last may not have come here before it was gone.
+		l.mu.Lock()
+		l.there = ""
+		l.mu.Unlock()
+		return l.Ask(ctx, edge, applied, true)
+	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.Life != l.there {
 		l.there, l.base = a.Life, applied

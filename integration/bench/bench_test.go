@@ -225,3 +225,30 @@ func TestScenarios(t *testing.T) {
 		t.Errorf("the report does not say what was measured when: %+v", r)
 	}
 }
+
+// TestComplete: a part of the scenarios takes the place of what was measured of them before,
+// and of nothing else; and of nothing at all where that was another day or machine.
+func TestComplete(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bench.json")
+	last := report{Date: "2026-01-01", Machine: "m", Rounds: 3, Seconds: 2, Results: []result{{Name: "a", What: "old"}, {Name: "b", What: "old"}}}
+	if err := last.write(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	whats := func(r report) string {
+		r.complete(file)
+		text := ""
+		for _, result := range r.Results {
+			text += result.Name + " " + result.What + "; "
+		}
+		return text
+	}
+	now := last
+	now.Results = []result{{Name: "b", What: "new"}, {Name: "b", What: "new too"}}
+	if got := whats(now); got != "a old; b new; b new too; " {
+		t.Errorf("got %s", got)
+	}
+	now.Date = "2026-01-02"
+	if got := whats(now); got != "b new; b new too; " {
+		t.Errorf("on another day: %s", got)
+	}
+}

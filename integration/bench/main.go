@@ -136,6 +136,9 @@ func run(ctx context.Context, args []string, out io.Writer) (code int, err error
 	}
 	fine := b.finish(out)
 	r := report{Date: today(), Machine: describe(), Versions: b.versions, Quick: b.quick, Rounds: b.rounds, Seconds: b.spell.Seconds(), Results: b.results}
+	if *only != "" {
+		r.complete(filepath.Join(*to, "bench.json"))
+	}
 	if err := r.write(*to); err != nil {
 		return exitBroken, err
 	}

@@ -49,6 +49,26 @@ type report struct {
 	Results  []result          `json:"results"`
 }
 
+// complete adds what a run of the same day, on the same machine and with rounds of the same
+// length, has measured of the other scenarios. A file that is not there has nothing.
+func (r *report) complete(file string) {
+	last, err := readReport(file)
+	if err != nil || last.Date != r.Date || last.Machine != r.Machine || last.Quick != r.Quick || last.Rounds != r.Rounds || last.Seconds != r.Seconds {
+		return
+	}
+	measured := make(map[string]bool)
+	for _, result := range r.Results {
+		measured[result.Name] = true
+	}
+	var all []result
+	for _, result := range last.Results {
+		if !measured[result.Name] {
+			all = append(all, result)
+		}
+	}
+	r.Results = append(all, r.Results...)
+}
+
 // report takes a result and shows it at once: a run takes minutes.
 func (b *bench) report(r result) {
 	b.results = append(b.results, r)

@@ -93,9 +93,7 @@ func (s *Store) over(lane store.Key, token string, v fleet.Verdict) {
 		}
 		key := keys[0]
 		keys = keys[1:]
-		if !s.writing.add(write{key: key, then: next}) {
-			s.say(lane, token, v)
-		}
+		s.writing.add(write{key: key, then: next}) // if there is no room, the turn ends by itself
 	}
 	if len(keys) == 0 {
 		keys = []store.Key{lane}

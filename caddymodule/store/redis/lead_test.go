@@ -116,10 +116,18 @@ func TestResetsAreRemembered(t *testing.T) {
 		if len(h.Trips) != 1 || h.Trips[0].Route != "on" || h.Trips[0].Generation != ended.Generation-1 || h.Trips[0].Why != "a test" {
 			t.Errorf("%s: tripped are %+v", what, h.Trips)
 		}
-		if len(h.Resets) != 1 || h.Resets[0].Trip.Route != "ended" || h.Resets[0].Generation != ended.Generation {
+		var last fleet.Event
+		for _, r := range h.Resets {
+			if r.Trip.Route == "ended" {
+				last = r
+			}
+		}
+		if len(h.Resets) != 2 || last.Generation != ended.Generation || last.Ends(h.Trips[0]) {
 			t.Errorf("%s: ended are %+v", what, h.Resets)
 		}
 	}
+	again := fleet.Event{Kind: fleet.KindReset, Trip: control.Tripped{Route: "on", Since: time.Now().Add(-time.Hour)}}
+	publish(t, a, again) // of an earlier trip: it ends nothing
 	followed := make(chan fleet.Heard, 10)
 	a.Follow(nil, func(h fleet.Heard) { followed <- h })
 	check("who follows later", <-followed)

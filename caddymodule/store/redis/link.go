@@ -128,10 +128,14 @@ func (l *link) Publish(ctx context.Context, e fleet.Event) (uint64, error) {
 		}
 		trip = string(b)
 	}
+	since := ""
+	if e.Kind == fleet.KindReset && !e.Trip.Since.IsZero() {
+		since = e.Trip.Since.Format(time.RFC3339Nano) // as JSON has it
+	}
 	ctx, cancel := context.WithTimeout(ctx, l.options.Timeout)
 	defer cancel()
 	reply, err := l.publish.Exec(ctx, client, l.keys,
-		[]string{e.Edge, string(e.Kind), text, tag, e.Trip.Route, trip}).ToString()
+		[]string{e.Edge, string(e.Kind), text, tag, e.Trip.Route, trip, since}).ToString()
 	if err != nil {
 		return 0, fmt.Errorf("appending to the log: %w", err)
 	}

@@ -198,7 +198,9 @@ func after(h *fleet.Heard, e fleet.Event) *fleet.Heard {
 	next := *h
 	next.Generation = e.Generation
 	if e.Kind == fleet.KindTrip || e.Kind == fleet.KindReset {
-		next.Trips = slices.DeleteFunc(slices.Clone(h.Trips), func(t control.Tripped) bool { return t.Route == e.Trip.Route })
+		next.Trips = slices.DeleteFunc(slices.Clone(h.Trips), func(t control.Tripped) bool {
+			return e.Kind == fleet.KindTrip && t.Route == e.Trip.Route || e.Ends(t)
+		})
 		next.Resets = slices.DeleteFunc(slices.Clone(h.Resets), func(r fleet.Event) bool { return r.Trip.Route == e.Trip.Route })
 		if e.Kind == fleet.KindTrip {
 			e.Trip.Generation = e.Generation
