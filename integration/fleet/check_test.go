@@ -46,8 +46,13 @@ type checker struct {
 	count int
 }
 
-// maxFindings is how many are kept in words.
-const maxFindings = 20
+const (
+	// maxFindings is how many are kept in words: of one fault there may be many before
+	// the first of another.
+	maxFindings = 1000
+	// shownFindings is how many a test that fails shows.
+	shownFindings = 20
+)
 
 func (c *checker) say(a *answer, wrong error) {
 	c.mu.Lock()
@@ -69,11 +74,11 @@ func (c *checker) findings() ([]string, int) {
 func (c *checker) report(t testing.TB) {
 	t.Helper()
 	found, n := c.findings()
-	for _, f := range found {
+	for _, f := range found[:min(len(found), shownFindings)] {
 		t.Error(f)
 	}
-	if n > len(found) {
-		t.Errorf("and %d more", n-len(found))
+	if n > shownFindings {
+		t.Errorf("and %d more", n-shownFindings)
 	}
 }
 
