@@ -46,6 +46,7 @@ func (a *AllyStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // process is whatever the test says it is.
 type meeting struct {
 	*fleet.Log
+	lease    time.Duration // of the edge that joins
 	mu       sync.Mutex
 	away     error // why nothing can be reached
 	objects  map[store.Key]*store.Object
@@ -60,7 +61,7 @@ var current *meeting
 // meet makes the meeting of the edge that the test starts next.
 func meet(t testing.TB) *meeting {
 	m := &meeting{
-		Log: fleet.NewLog(100), objects: make(map[store.Key]*store.Object),
+		Log: fleet.NewLog(100), lease: fleet.DefaultLease, objects: make(map[store.Key]*store.Object),
 		taken: make(map[store.Key]bool), verdicts: make(map[store.Key]fleet.Verdict),
 	}
 	if _, err := m.Log.Publish(t.Context(), fleet.Event{Edge: "there", Kind: fleet.KindPurge, Selection: store.Selection{All: true}}); err != nil {
@@ -115,7 +116,7 @@ func (m *meeting) Publish(ctx context.Context, e fleet.Event) (uint64, error) {
 func (m *meeting) join(memory *store.Memory) (*ally, error) {
 	a := &ally{Memory: memory, meeting: m}
 	edge, err := fleet.NewEdge(m, fleet.Options{
-		Name: "here", Lease: fleet.MinLease,
+		Name: "here", Lease: m.lease,
 		Apply: func(e fleet.Event) {
 			if e.Kind == fleet.KindPurge || e.Kind == fleet.KindInvalidate {
 				_, _ = memory.Purge(e.Selection, e.Soft)

@@ -49,6 +49,7 @@ func TestLeaseLapses(t *testing.T) {
 	for _, a := range admissions {
 		t.Run(a.name, func(t *testing.T) {
 			m := meet(t)
+			m.lease = fleet.MinLease
 			origin, requests := publicOrigin(t)
 			e := allied(t, m, a.site, origin)
 			stored(e, "/page")
@@ -81,6 +82,7 @@ func TestLeaseLapses(t *testing.T) {
 // to none of those who waited for it.
 func TestLeaseLapsesWhileWaiting(t *testing.T) {
 	m := meet(t)
+	m.lease = fleet.MinLease
 	middle := newHold(t)
 	origin := newOrigin(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Mark") == "" {
@@ -286,6 +288,7 @@ func TestTellsTheFleet(t *testing.T) {
 // edge trusts nothing until they do.
 func TestPurgeThatCannotBeTold(t *testing.T) {
 	m := meet(t)
+	m.lease = fleet.MinLease
 	origin, _ := publicOrigin(t)
 	e := allied(t, m, oncePage, origin)
 	stored(e, "/page", "/other")

@@ -185,6 +185,9 @@ func TestPeerThatRestarts(t *testing.T) {
 
 	peers[2].stop()
 	peers[2] = joinPeers(t, "edge2", places[2], places[0], places[1])
+	until(t, "the others begin again with it", func() bool {
+		return len(peers[0].losses()) > losses[0] && len(peers[1].losses()) > losses[1]
+	})
 	until(t, "trust", allTrusted(peers...))
 	for i := range 7 { // more than are numbered before
 		e := purgeRoute(fmt.Sprintf("after%d", i))
