@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -222,25 +221,9 @@ var peeredStores struct {
 func (s *peered) applied(e fleet.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Only a closed store returns an error, and then nothing is left.
-	switch e.Kind {
-	case fleet.KindPurge:
-		_, _ = s.Memory.Purge(e.Selection, e.Soft)
-	case fleet.KindInvalidate:
-		if e.Selection.Tag != nil {
-			_, _ = s.Memory.Invalidate(*e.Selection.Tag)
-		}
-	case fleet.KindTrip, fleet.KindReset:
-		if s.heard == nil {
-			break
-		}
-		next := *s.heard // it is shared with those who were told
-		next.Trips = slices.DeleteFunc(slices.Clone(next.Trips), func(t control.Tripped) bool {
-			return e.Kind == fleet.KindTrip && t.Route == e.Trip.Route || e.Ends(t)
-		})
-		if e.Kind == fleet.KindTrip {
-			next.Trips = append(next.Trips, e.Trip)
-		}
+	e.ApplyTo(s.Memory)
+	if s.heard != nil {
+		next := s.heard.After(e)
 		s.heard = &next
 	}
 	if s.on.apply != nil {

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,20 +157,13 @@ func (s *Store) Follow(apply func(fleet.Event), lost func(fleet.Heard)) {
 func (s *Store) applied(e fleet.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Only a closed store returns an error, and then nothing is left.
-	switch e.Kind {
-	case fleet.KindPurge:
-		_, _ = s.Memory.Purge(e.Selection, e.Soft)
-	case fleet.KindInvalidate:
-		if e.Selection.Tag != nil {
-			_, _ = s.Memory.Invalidate(*e.Selection.Tag)
-		}
-	}
+	e.ApplyTo(s.Memory)
 	if e.Afresh {
 		s.leading.afresh.Store(e.Generation)
 	}
 	if s.holds != nil {
-		s.holds = after(s.holds, e)
+		next := s.holds.After(e)
+		s.holds = &next
 	}
 	if s.apply != nil {
 		s.apply(e)
@@ -190,26 +182,6 @@ func (s *Store) begin(h fleet.Heard) {
 	if s.lost != nil {
 		s.lost(h)
 	}
-}
-
-// after is what holds after the event. Heard is shared with those that were told, so it is
-// not changed.
-func after(h *fleet.Heard, e fleet.Event) *fleet.Heard {
-	next := *h
-	next.Generation = e.Generation
-	if e.Kind == fleet.KindTrip || e.Kind == fleet.KindReset {
-		next.Trips = slices.DeleteFunc(slices.Clone(h.Trips), func(t control.Tripped) bool {
-			return e.Kind == fleet.KindTrip && t.Route == e.Trip.Route || e.Ends(t)
-		})
-		next.Resets = slices.DeleteFunc(slices.Clone(h.Resets), func(r fleet.Event) bool { return r.Trip.Route == e.Trip.Route })
-		if e.Kind == fleet.KindTrip {
-			e.Trip.Generation = e.Generation
-			next.Trips = append(next.Trips, e.Trip)
-		} else {
-			next.Resets = append(next.Resets, e)
-		}
-	}
-	return &next
 }
 
 // Close implements [store.Store]. The edge leaves the fleet; what waits for being written
